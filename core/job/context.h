@@ -1,0 +1,31 @@
+// What a long piece of work gets from whoever runs it: a place to report progress and a way to be stopped.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string_view>
+
+namespace lynceus::job {
+
+/// Owned by the caller and shared with the work by reference. cancel() may be called from any thread.
+class Context {
+ public:
+  using ProgressSink = std::function<void(double fraction, std::string_view what)>;
+
+  Context() = default;
+  /// @param sink  called on the working thread with fraction in 0..1 and a short phrase; must return quickly.
+  explicit Context(ProgressSink sink) : m_sink(std::move(sink)) {}
+
+  void progress(double fraction, std::string_view what) const {
+    if (m_sink) m_sink(fraction, what);
+  }
+  void cancel() { m_cancelled = true; }
+  /// Work polls this at least every 100 ms and returns ErrorCode::cancelled when it is true.
+  bool cancelled() const { return m_cancelled; }
+
+ private:
+  ProgressSink m_sink;
+  std::atomic<bool> m_cancelled = false;
+};
+
+}  // namespace lynceus::job

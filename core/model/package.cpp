@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <memory>
 
-#include <openssl/evp.h>
 #include <toml++/toml.h>
 
+#include "core/sha256.h"
 #include "core/version.h"
 
 namespace lynceus::model {
@@ -106,23 +104,6 @@ Output readOutput(const toml::table& table, Reader& read) {
   return out;
 }
 
-Expected<std::string> fileSha256(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return makeError(ErrorCode::resource, "{}: the file cannot be read", path.string());
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
-  std::vector<char> block(1 << 16);
-  while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0) {
-    EVP_DigestUpdate(context.get(), block.data(), static_cast<size_t>(file.gcount()));
-  }
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  EVP_DigestFinal_ex(context.get(), digest, &length);
-  std::string hex;
-  for (unsigned int i = 0; i < length; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
-}
-
 std::vector<fs::path> modelFolders() {
   std::vector<fs::path> folders;
   if (const char* set = std::getenv("LYNCEUS_MODELS"); set && *set) folders.emplace_back(set);
@@ -196,7 +177,7 @@ Expected<Package> readPackage(const fs::path& folder) {
 
 Expected<void> verifyPackage(const Package& package) {
   for (const auto& [name, expected] : package.sha256) {
-    const auto found = fileSha256(package.folder / name);
+    const auto found = sha256OfFile(package.folder / name);
     if (!found) return passError(found);
     if (*found != expected) {
       return makeError(ErrorCode::resource, "{}: its SHA-256 is {}, model.toml says {}; install the package again",

@@ -15,6 +15,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/detect_study.h"
+#include "io/formats/image_file.h"
 
 namespace lynceus::cli {
 namespace {

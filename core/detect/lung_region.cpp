@@ -25,7 +25,7 @@ bool touchesSides(const image::Component& c, const image::Int3& size) {
 Mask airInside(const image::Image<float>& hu) {
   Mask air(hu.geometry);
   for (size_t i = 0; i < air.voxels.size(); ++i) air.voxels[i] = hu.voxels[i] < kLungBelowHu;
-  const image::Components parts = image::labelComponents(air, image::Connectivity::faces);
+  const image::Components parts = image::labelComponents(air, image::Connectivity::faces6);
   std::vector<double> sums(parts.components.size(), 0.0);
   for (size_t i = 0; i < air.voxels.size(); ++i) {
     if (const int label = parts.labels.voxels[i]; label > 0) sums[static_cast<size_t>(label - 1)] += hu.voxels[i];
@@ -47,7 +47,7 @@ std::optional<LungRegion> findLungRegion(const image::Volume& volume) {
   const image::Image<float> coarse = image::resampleLinear(volume, image::isotropicGeometry(volume.geometry(), kGridMm));
   // Opening removes what is thinner than a lung: trachea, bronchi, bowel gas, air around a tube.
   const Mask core = image::erode(airInside(coarse), kOpeningMm);
-  const image::Components parts = image::labelComponents(core, image::Connectivity::faces);
+  const image::Components parts = image::labelComponents(core, image::Connectivity::faces6);
   const double voxelMl = coarse.geometry.voxelVolumeMm3() / 1000;
   Mask lungs(coarse.geometry);
   for (size_t i = 0; i < lungs.voxels.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/atomic_file.h"
+#include "core/version.h"
 #include "io/results/json_reader.h"
 
 namespace lynceus::results {

@@ -11,8 +11,6 @@
 
 namespace lynceus::results {
 
-inline constexpr int kFindingsSchemaVersion = 1;
-
 /// Positions are LPS in mm; what needs a mask (diameterMm, volumeMm3, …) is null where there is none.
 nlohmann::json toJson(const detect::DetectionResult& result);
 

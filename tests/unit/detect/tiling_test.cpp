@@ -33,8 +33,12 @@ TEST_P(TilePlanTest, CoresCoverEveryVoxelExactlyOnceWithTheAgreedContext) {
     // Context: half the overlap on each side of the core, except at the border of the grid.
     EXPECT_GE(t.start.x, 0);
     EXPECT_EQ(t.start.x % multipleOf, 0);
-    if (t.coreFirst.x > 0) EXPECT_GE(t.coreFirst.x - t.start.x, overlap / 2);
-    if (t.coreLast.x < grid.x) EXPECT_GE(t.start.x + plan.size.x - t.coreLast.x, overlap / 2);
+    if (t.coreFirst.x > 0) {
+      EXPECT_GE(t.coreFirst.x - t.start.x, overlap / 2);
+    }
+    if (t.coreLast.x < grid.x) {
+      EXPECT_GE(t.start.x + plan.size.x - t.coreLast.x, overlap / 2);
+    }
     EXPECT_GE(t.start.x + plan.size.x, t.coreLast.x);
   }
   for (const int c : covered) ASSERT_EQ(c, 1);

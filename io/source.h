@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -10,27 +9,16 @@
 #include "core/error.h"
 #include "core/image/volume.h"
 #include "core/job/context.h"
+#include "io/dicom/scan.h"
 #include "io/dicom/series.h"
 
 namespace lynceus::io {
-
-/// What was seen in a folder and not used.
-struct SkippedFiles {
-  struct Damaged {
-    std::filesystem::path path;
-    std::string reason;  ///< one sentence that names the file
-  };
-  int notDicom = 0;
-  std::map<std::string, int> notCtImages;  ///< what they are ("MR image", "DICOMDIR") and how many
-  std::vector<Damaged> damaged;            ///< in the order of their paths
-  int unreadableFolders = 0;
-};
 
 struct Source {
   std::filesystem::path path;         ///< as given
   bool isImageFile = false;           ///< one NIfTI, MetaImage or NRRD file: one series without instances
   std::vector<dicom::Series> series;  ///< ordered by study date, series number, UID
-  SkippedFiles skipped;
+  dicom::SkippedFiles skipped;
 };
 
 struct LoadedSeries {

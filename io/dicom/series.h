@@ -21,6 +21,7 @@ struct Instance {
   int rows = 0, columns = 0;
   double rescaleSlope = 1, rescaleIntercept = 0;
   std::optional<double> gantryTiltDegrees;  ///< advisory: the gate measures the tilt from the positions
+  std::string damage;                       ///< one sentence where the file is cut off, else empty
 };
 
 /// UTF-8 whatever the file's character set; empty or absent where the files say nothing.

@@ -33,8 +33,12 @@ Expected<ImageFile> readImage(const std::filesystem::path& path);
 /// readImage without the rounding report.
 Expected<image::Volume> readImageFile(const std::filesystem::path& path);
 
-/// Writes int16 HU, atomically: under a temporary name beside `path`, then renamed. The parent folder must exist.
-/// @return ErrorCode::wrongUse for an unknown extension, ErrorCode::resource where it cannot be written.
+/// Can writeImageFile write this? .nii, .nii.gz, .mha or .nrrd, in a folder that exists (ErrorCode::wrongUse) and lets
+/// us write (ErrorCode::resource).
+Expected<void> checkWritable(const std::filesystem::path& path);
+
+/// Writes int16 HU, atomically: under a temporary name beside `path`, read back and compared, then renamed.
+/// @return what checkWritable says, or ErrorCode::resource where the disk is full; then nothing stays behind.
 Expected<void> writeImageFile(const image::Volume& volume, const std::filesystem::path& path);
 
 }  // namespace lynceus::io

@@ -140,10 +140,10 @@ std::string objectName(const std::string& sopClass, const std::string& modality)
     return "enhanced (multi-frame) CT image";
   }
   const char* keyword = dcmFindNameOfUID(sopClass.c_str());
-  if (!modality.empty() && (!keyword || std::string_view(keyword).find("Image") != std::string_view::npos)) {
+  if (!modality.empty() && keyword && (std::string_view(keyword).find("Image") != std::string_view::npos)) {
     return modality + (sopClass == UID_SecondaryCaptureImageStorage ? " secondary capture" : " image");
   }
-  return keyword ? keyword : modality.empty() ? "object without pixels" : modality + " object";
+  return keyword ? keyword : modality.empty() ? "object of unknown kind" : modality + " object";
 }
 
 std::string sentence(const OFCondition& condition) { return condition.text(); }

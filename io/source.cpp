@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <fstream>
-#include <memory>
 #include <numeric>
 #include <system_error>
 
 #include <omp.h>
-#include <openssl/evp.h>
 
 #include "core/parallel.h"
+#include "core/sha256.h"
 #include "io/dicom/slice.h"
 #include "io/formats/image_file.h"
 #include "io/memory.h"
@@ -27,15 +26,9 @@ std::string hashOfInstances(const std::vector<Instance>& instances) {
   std::vector<std::string> uids;
   for (const Instance& i : instances) uids.push_back(i.sopInstanceUid);
   std::sort(uids.begin(), uids.end());
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  EVP_DigestInit_ex(hash.get(), EVP_sha256(), nullptr);
-  for (const std::string& uid : uids) EVP_DigestUpdate(hash.get(), (uid + "\n").data(), uid.size() + 1);
-  EVP_DigestFinal_ex(hash.get(), digest, &length);
   std::string text;
-  for (unsigned i = 0; i < length; ++i) text += fmt::format("{:02x}", digest[i]);
-  return text;
+  for (const std::string& uid : uids) text += uid + "\n";
+  return sha256(text);
 }
 
 // "12 files that are not DICOM, 3 MR images and 1 damaged file"
@@ -184,34 +177,22 @@ image::Geometry geometryOf(const Series& series) {
   return g;
 }
 
-detect::SeriesReference referenceOf(const Source& source, const Series& series) {
-  detect::SeriesReference r;
-  r.source = source.path.string();
-  r.studyUid = series.identity.studyUid;
-  r.seriesUid = series.identity.seriesUid;
-  r.seriesDescription = series.identity.seriesDescription;
-  r.patientId = series.identity.patientId;
-  r.patientName = series.identity.patientName;
-  r.patientBirthDate = series.identity.patientBirthDate;
-  if (!series.instances.empty()) r.instancesSha256 = hashOfInstances(series.instances);
-  r.instanceCount = static_cast<int>(series.instances.size());
-  return r;
-}
-
 void addRoundingRemark(LoadedSeries& loaded, double largest) {
   if (largest > 0) loaded.remarks.push_back(fmt::format("Hounsfield units were rounded by up to {:.3f}", largest));
 }
 
-Expected<LoadedSeries> loadImageFile(const Source& source, const Series& series) {
+Expected<LoadedSeries> loadImageFile(const Source& source, size_t index) {
   auto file = readImage(source.path);
   if (!file) return passError(file);
-  LoadedSeries loaded{std::move(file->volume), referenceOf(source, series), series.identity, series.report, {}};
+  const Series& series = source.series[index];
+  LoadedSeries loaded{std::move(file->volume), describeSeries(source, index), series.identity, series.report, {}};
   addRoundingRemark(loaded, file->largestRoundingHu);
   return loaded;
 }
 
 // Every slice goes straight to its place in the volume; of several errors the first slice's counts.
-Expected<LoadedSeries> loadDicom(const Source& source, const Series& series, job::Context& context) {
+Expected<LoadedSeries> loadDicom(const Source& source, size_t index, job::Context& context) {
+  const Series& series = source.series[index];
   const image::Geometry geometry = geometryOf(series);
   if (auto fits = checkMemory(series.name(), geometry.voxelCount(), sizeof(int16_t)); !fits) return passError(fits);
   const auto sliceVoxels = static_cast<size_t>(geometry.offset(0, 0, 1));
@@ -235,7 +216,7 @@ Expected<LoadedSeries> loadDicom(const Source& source, const Series& series, job
   }
   auto volume = image::Volume::create(geometry, std::move(hu), slices.front()->paddingHu);
   if (!volume) return passError(volume);
-  LoadedSeries loaded{std::move(*volume), referenceOf(source, series), series.identity, series.report, {}};
+  LoadedSeries loaded{std::move(*volume), describeSeries(source, index), series.identity, series.report, {}};
   addRoundingRemark(loaded, rounding);
   for (const auto& problem : series.report.problems) loaded.remarks.push_back(problem.sentence);
   return loaded;
@@ -257,6 +238,22 @@ Expected<Source> openSource(const fs::path& path, job::Context& context) {
   if (dicom::mayBeDicom(path)) return openDicomFile(path, context);
   if (startsLikeZip(path)) return makeError(ErrorCode::unsupported, "{}: unpack the ZIP file first", path.string());
   return makeError(ErrorCode::badInput, "{}: the file is neither DICOM nor NIfTI, MetaImage or NRRD", path.string());
+}
+
+detect::SeriesReference describeSeries(const Source& source, size_t index) {
+  const Series& series = source.series[index];
+  detect::SeriesReference r;
+  r.source = source.path.string();
+  r.studyUid = series.identity.studyUid;
+  r.seriesUid = series.identity.seriesUid;
+  r.seriesDescription = series.identity.seriesDescription;
+  r.patientId = series.identity.patientId;
+  r.patientName = series.identity.patientName;
+  r.patientBirthDate = series.identity.patientBirthDate;
+  r.instancesSha256 =
+      source.isImageFile ? sha256OfFile(source.path).value_or("") : hashOfInstances(series.instances);
+  r.instanceCount = static_cast<int>(series.instances.size());
+  return r;
 }
 
 Expected<size_t> chooseSeries(const Source& source, const std::string& seriesUid) {
@@ -284,7 +281,7 @@ Expected<LoadedSeries> loadSeries(const Source& source, size_t index, job::Conte
   const Series& series = source.series[index];
   if (!series.report.regular()) return refuseGeometry(source, series);
   try {
-    return source.isImageFile ? loadImageFile(source, series) : loadDicom(source, series, context);
+    return source.isImageFile ? loadImageFile(source, index) : loadDicom(source, index, context);
   } catch (const std::bad_alloc&) {
     return makeError(ErrorCode::resource, "{}: there is not enough memory for this volume", source.path.string());
   }

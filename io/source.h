@@ -39,6 +39,9 @@ Expected<Source> openSource(const std::filesystem::path& path, job::Context& con
 /// @param index  into source.series
 Expected<LoadedSeries> loadSeries(const Source& source, size_t index, job::Context& context);
 
+/// What a result records of a series; instancesSha256 is over the sorted SOP Instance UIDs, or over an image file's bytes.
+detect::SeriesReference describeSeries(const Source& source, size_t index);
+
 /// @param seriesUid  empty: the only series.
 /// @return the index, or an error (ErrorCode::wrongUse) that lists the series there are.
 Expected<size_t> chooseSeries(const Source& source, const std::string& seriesUid);

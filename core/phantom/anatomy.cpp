@@ -118,7 +118,7 @@ double Anatomy::skin(const Point3& p) const {
       mix(sternumY(zIn), sternumY(apexZ - 0.16 * height()), smoothStep(0.16, 0.0, u)) - 12 - 0.8 * fatMm;
   const double back = spineY(zIn) + 58 + 0.8 * fatMm;
   const double depth = (back - front) / 2, centreY = (back + front) / 2;
-  double d = (superRadius(p.x / width, (p.y - centreY) / depth, 2.5) - 1) * std::min(width, depth);
+  double d = (superRadius(p.x / width, (p.y - centreY) / depth, 2.3) - 1) * std::min(width, depth);
   if (breastMm > 0) {
     const double z = apexZ - 0.5 * height();
     const Shape breast = ellipsoid({p.x > 0 ? 72.0 : -72.0, sternumY(z) + 2, z}, {66, breastMm + 14, 64}, 0);
@@ -167,10 +167,10 @@ double Anatomy::diaphragmZ(const Point3& p) const {
 Shape Anatomy::heart(double coverMm) const {
   const Vec3 along = normalized({0.74, -0.44, -0.50});
   const auto [u, v] = frameAround(along);
-  const double z = -56 * heartScale;
+  const double z = -62 * heartScale;
   const double y = mix(spineY(z) - 30, sternumY(z) + 12, 0.52);
   const Vec3 semi{44 * heartScale + coverMm, 42 * heartScale + coverMm, 62 * heartScale + coverMm};
-  return ellipsoid({19 * heartScale, y, z}, semi, {u, v, along}, contrast ? 95 : 42);
+  return ellipsoid({25 * heartScale, y, z}, semi, {u, v, along}, contrast ? 95 : 42);
 }
 
 double Anatomy::mediastinum(const Point3& p, const std::vector<Shape>& vessels) const {
@@ -184,7 +184,7 @@ double Anatomy::mediastinum(const Point3& p, const std::vector<Shape>& vessels) 
   const double backWeight = smoothStep(spine - 34, spine - 12, p.y);
   const double halfWidth = mix(mix(inFront, inMiddle, middleWeight), 20.5, backWeight);
   const double shift = mix(0.0, 9.0, lower * (1 - backWeight));
-  double d = std::abs(p.x - shift + 3 * valueNoise(p, 30, seed + 15)) - halfWidth;
+  double d = std::abs(p.x - shift + 4 * valueNoise(p, 26, seed + 15)) - halfWidth;
   d = smoothMin(d, heart(4).distance(p), 10);
   for (const Shape& vessel : vessels) d = smoothMin(d, vessel.distance(p) - 2.2, 5);
   return d;

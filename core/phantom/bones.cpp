@@ -13,7 +13,7 @@ class Skeleton {
   Skeleton(const Anatomy& anatomy, Scene& scene) : m_a(anatomy), m_scene(scene), m_random(anatomy.seed, kStreamBones) {
     m_pitch = anatomy.height() / 11.2;
     m_cortexHu = m_random.range(520, 850);
-    m_marrowHu = m_random.range(110, 240);
+    m_marrowHu = m_random.range(70, 200);
   }
 
   void build() {

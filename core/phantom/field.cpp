@@ -37,7 +37,7 @@ void sampleTissue(const Anatomy& a, const std::vector<Shape>& vessels, const Poi
   const double cavity = a.cavity(p);
   out[kCavity] = static_cast<float>(cavity);
   out[kMuscle] = static_cast<float>(muscle(a, p, skin, cavity));
-  out[kSepta] = static_cast<float>(0.7 * valueNoise(p, 17, a.seed + 21) + 0.3 * valueNoise(p, 7, a.seed + 22));
+  out[kSepta] = static_cast<float>(0.75 * valueNoise(p, 30, a.seed + 21) + 0.25 * valueNoise(p, 9, a.seed + 22));
   out[kTextureFine] = static_cast<float>(valueNoise(p, 3.1, a.seed + 23));
   out[kTextureLow] = static_cast<float>(0.6 * valueNoise(p, 38, a.seed + 24) + 0.4 * valueNoise(p, 15, a.seed + 25));
   if (cavity > 8) return;

@@ -98,7 +98,7 @@ LobeRoots lobeRoots(const Anatomy& a, int lobe) {
     case 1:
       return {at(-45, -3, -42), at(-42, -20, -28), normalized({0.75, 0.4, -0.5})};
     case 2:
-      return {at(-45, -1, -46), at(-40, 4, -62), normalized({0.9, -0.25, 0.2})};
+      return {at(-45, -1, -46), at(-40, 4, -62), normalized({0.8, 0.55, 0})};
     case 3:
       return {at(43, 0, -9), at(42, -20, -28), normalized({-0.45, -0.2, -0.85})};
     default:

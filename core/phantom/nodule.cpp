@@ -39,8 +39,14 @@ double Nodule::distance(const Point3& p, const Fields& fields) const {
   return std::max(body.distance(p), fields.sample(kLung, p));
 }
 
+double Nodule::groundGlassHu(const Point3& p) const {
+  const double scale = std::max(2.0, 0.5 * body.radiusMm);
+  return (texture == Texture::partSolid ? haloHu : hu) + 70 * valueNoise(p, scale, textureKey);
+}
+
 double Nodule::huAt(const Point3& p) const {
-  return texture == Texture::partSolid && body.distance(p, coreScale) > 0 ? haloHu : hu;
+  if (texture == Texture::solid || (texture == Texture::partSolid && coreDistance(p) <= 0)) return hu;
+  return groundGlassHu(p);
 }
 
 namespace {

@@ -6,9 +6,10 @@ namespace {
 
 constexpr double kSmallestMm = 3, kLargestMm = 30;
 
-// Diameters between 3 and 30 mm, median about 6 mm, a quarter above 12 mm.
+// Diameters between 3 and 30 mm, median about 7.5 mm, a fifth above 12 mm.
 double drawDiameter(Random& random) {
-  return kSmallestMm * std::pow(kLargestMm / kSmallestMm, std::pow(random.uniform(), 1.7));
+  const double t = std::pow(0.5 * (random.uniform() + random.uniform()), 1.3);
+  return kSmallestMm * std::pow(kLargestMm / kSmallestMm, t);
 }
 
 NoduleBody drawBody(Random& random, double diameter, Margin margin) {
@@ -44,7 +45,11 @@ Nodule drawNodule(Random& random) {
   n.hu = random.range(20, 60);
   if (n.texture == Texture::groundGlass) n.hu = random.range(-700, -500);
   n.haloHu = random.range(-680, -500);
-  if (n.texture == Texture::partSolid) n.coreScale = random.range(0.35, 0.75);
+  if (n.texture == Texture::partSolid) {
+    n.coreScale = random.range(0.3, 0.7);
+    n.coreShiftMm = random.direction() * (random.range(0, 0.7) * (1 - n.coreScale) * n.body.radiusMm);
+  }
+  n.textureKey = random.next();
   n.calcified = n.texture == Texture::solid && diameter < 12 && random.chance(0.08);
   if (n.calcified) n.hu = random.range(180, 600);
   const double where = random.uniform();
@@ -88,7 +93,10 @@ class Placer {
       }
       if (n.margin == Margin::spiculated) addSpicules(m_random, n);
       measureNodule(n, m_fields);
-      if (n.diameterMm < kSmallestMm * 0.9) continue;
+      if (n.diameterMm < kSmallestMm) {
+        ++m_rejected;
+        continue;
+      }
       m_placed.push_back(std::move(n));
     }
     return std::move(m_placed);

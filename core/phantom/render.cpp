@@ -29,7 +29,6 @@ class SliceRenderer {
     m_sum.resize(count);
     m_alpha.assign(count, 0);
     m_paint.resize(count);
-    m_noiseScale.resize(count);
     const FieldGrid& grid = input.fields.grid();
     m_cell.resize(static_cast<size_t>(m_nx));
     m_weight.resize(static_cast<size_t>(m_nx));
@@ -104,13 +103,20 @@ class SliceRenderer {
       hu = mixHu(hu, 5, 0.9F * cover(-(skin + 1.7F)));
       const float muscle = cover(field(kMuscle, x));
       if (muscle > 0) {
-        const float fatPlane = 0.9F * std::clamp(1.6F - std::abs(septum - 0.12F) / 0.025F, 0.0F, 1.0F);
-        hu = mixHu(hu, mixHu(kMuscleHu + 10 * fine, kFatHu + 20, fatPlane), muscle);
+        hu = mixHu(hu, mixHu(kMuscleHu + 8 * fine, kFatHu + 20, fatPlane(field(kCavity, x), septum)), muscle);
       }
       const float inside = cover(field(kCavity, x));
       if (inside > 0) hu = mixHu(hu, cavityHu(x, fine, septum, organ), inside);
       row[x] = mixHu(outside(x, y), hu, cover(skin));
     }
+  }
+
+  // Fat between the layers of muscle: sheets that follow the chest wall, thicker here and missing there.
+  static float fatPlane(float cavity, float septum) {
+    const float thickness = std::max(0.0F, 0.35F + 1.6F * septum);
+    const float sheet = std::min(std::abs(cavity - 13.5F - 3 * septum), std::abs(cavity - 27 - 16 * septum));
+    const float strand = std::abs(septum - 0.2F) * 30;  // where the noise crosses a level: about mm
+    return 0.85F * std::clamp(1.2F + thickness - std::min(sheet, strand), 0.0F, 1.0F);
   }
 
   float cavityHu(int x, float fine, float septum, float organ) const {
@@ -200,21 +206,19 @@ class SliceRenderer {
     }
   }
 
-  // Ground glass lies under the vessels, solid tissue over them. Nine points for each voxel, as truth must be exact.
+  // Ground glass lies under the vessels, solid tissue over them.
   void drawNodules(double z, bool solidPart) {
     for (const Nodule& n : m_in.nodules) {
-      const bool partSolid = n.texture == Texture::partSolid;
-      if (partSolid || (n.texture == Texture::solid) == solidPart) {
-        const double scale = partSolid && solidPart ? n.coreScale : 1;
-        drawNodule(n, z, scale, static_cast<float>(partSolid && !solidPart ? n.haloHu : n.hu));
-      }
+      if (solidPart ? n.texture != Texture::groundGlass : n.texture != Texture::solid) drawNodule(n, z, solidPart);
     }
   }
 
-  void drawNodule(const Nodule& n, double z, double scale, float hu) {
+  // Nine points for each voxel, as the truth must be exact.
+  void drawNodule(const Nodule& n, double z, bool solidPart) {
     const image::Geometry& g = m_in.geometry;
     const double sx = g.spacingMm.x, sy = g.spacingMm.y, ramp = m_rampMm / 3;
-    const double reach = n.body.reachMm() * scale + m_rampMm;
+    const double reach = n.body.reachMm() + m_rampMm;
+    const bool core = solidPart && n.texture == Texture::partSolid;
     const Point3& c = n.body.centreMm;
     if (std::abs(z - c.z) > reach) return;
     const int left = std::max(0, static_cast<int>((c.x - reach - g.originMm.x) / sx));
@@ -226,12 +230,15 @@ class SliceRenderer {
         double covered = 0;
         for (int k = 0; k < 9; ++k) {
           const Point3 p{xOf(x) + (k % 3 - 1) * sx / 3, yOf(y) + (k / 3 - 1) * sy / 3, z};
-          const double d = n.body.distance(p, scale);
+          double d = n.body.distance(p);
+          if (core) d = std::max(d, n.coreDistance(p));
           if (d > ramp) continue;
           covered += clamp01(0.5 - std::max(d, m_in.fields.sample(kLung, p)) / ramp);
         }
+        if (covered <= 0) continue;
+        const double hu = solidPart ? n.hu : n.groundGlassHu({xOf(x), yOf(y), z});
         float& value = m_plane[static_cast<size_t>(y) * static_cast<size_t>(m_nx) + static_cast<size_t>(x)];
-        value = mixHu(value, hu, static_cast<float>(covered / 9));
+        value = mixHu(value, static_cast<float>(hu), static_cast<float>(covered / 9));
       }
     }
   }
@@ -279,7 +286,7 @@ class SliceRenderer {
   int m_nx, m_ny;
   double m_rampMm = 1;
   float m_ramp = 1;
-  std::vector<float> m_plane, m_sum, m_alpha, m_paint, m_noiseScale, m_scratch, m_low;
+  std::vector<float> m_plane, m_sum, m_alpha, m_paint, m_scratch, m_low;
   std::vector<int> m_cell;
   std::vector<float> m_weight;
   std::vector<float> m_rows[kFieldCount];

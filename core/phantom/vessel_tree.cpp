@@ -1,92 +1,123 @@
 #include "core/phantom/vessel_tree.h"
 
-#include <numeric>
-
 #include "core/parallel.h"
 #include "core/phantom/random.h"
 
 namespace lynceus::phantom {
 namespace {
 
-constexpr double kMurrayExponent = 2.75;
+constexpr double kMurrayExponent = 2.95;
 constexpr int kLobes = 5;
+constexpr double kHilarRadiusMm = 8.5;
 constexpr double kAirwaySmallestMm = 0.75;  // lumen radius below which airways are not drawn
 
-Vec3 mainAxis(const std::vector<Point3>& points, size_t begin, size_t end, const Point3& centre, Vec3 guess) {
-  double c[6] = {0, 0, 0, 0, 0, 0};
-  for (size_t i = begin; i < end; ++i) {
-    const Vec3 d = points[i] - centre;
-    c[0] += d.x * d.x, c[1] += d.x * d.y, c[2] += d.x * d.z, c[3] += d.y * d.y, c[4] += d.y * d.z, c[5] += d.z * d.z;
-  }
-  for (int i = 0; i < 12; ++i) {
-    guess =
-        normalized({c[0] * guess.x + c[1] * guess.y + c[2] * guess.z, c[1] * guess.x + c[3] * guess.y + c[4] * guess.z,
-                    c[2] * guess.x + c[4] * guess.y + c[5] * guess.z});
-  }
-  return guess;
-}
-
+// Joins the points to one tree, cheapest first, as in Cuntz et al., "One rule to grow them all" (2010): the cost of a
+// link is its length and a share of the path back to the root, so that vessels run straight and give off side branches.
 class Grower {
  public:
-  Grower(const Fields& fields, const Pose& pose, std::vector<Point3> points, double terminalRadiusMm, Random random)
-      : m_fields(fields),
-        m_pose(pose),
-        m_points(std::move(points)),
-        m_terminalRadius(terminalRadiusMm),
-        m_random(random) {}
+  Grower(const Fields& fields, const Pose& pose, const Point3& root, std::vector<Point3> points)
+      : m_fields(fields), m_pose(pose), m_points(std::move(points)) {
+    m_tree.push_back({root, -1, 0, 0});
+    m_path.push_back(0);
+  }
 
-  Tree grow(const Point3& root) {
-    m_tree.push_back({root, -1, static_cast<int>(m_points.size()), radius(m_points.size())});
-    if (!m_points.empty()) branch(0, m_points.size(), 0, {0, 0, 0});
+  Tree grow(double terminalRadiusMm) {
+    connect();
+    straighten();
+    calibrate(terminalRadiusMm);
     return std::move(m_tree);
   }
 
  private:
-  double radius(size_t terminals) const {
-    return m_terminalRadius * std::pow(static_cast<double>(terminals), 1 / kMurrayExponent);
-  }
+  static constexpr double kPathShare = 0.18;
 
-  bool inLung(const Point3& p) const { return m_fields.sample(kLung, m_pose.toPatient(p)) < -1.5; }
-
-  int add(const Point3& at, int parent, size_t terminals) {
-    m_tree.push_back({at, parent, static_cast<int>(terminals), radius(terminals)});
-    return static_cast<int>(m_tree.size()) - 1;
-  }
-
-  void branch(size_t begin, size_t end, int parent, const Vec3& direction) {
-    const Point3 start = m_tree[static_cast<size_t>(parent)].at;
-    if (end - begin == 1) {
-      add(m_points[begin], parent, 1);
-      return;
+  double cost(size_t node, const Point3& p) const {
+    const TreeNode& n = m_tree[node];
+    const Vec3 link = p - n.at;
+    const double length = norm(link);
+    double turn = 0;
+    if (n.parent >= 0) {
+      const double cosine = dot(link, n.at - m_tree[static_cast<size_t>(n.parent)].at) /
+                            (length * norm(n.at - m_tree[static_cast<size_t>(n.parent)].at) + 1e-9);
+      turn = 0.6 * std::max(0.0, 0.5 - cosine);  // blood and air do not run backwards
     }
-    Point3 centre{0, 0, 0};
-    for (size_t i = begin; i < end; ++i) centre = centre + m_points[i];
-    centre = centre * (1.0 / static_cast<double>(end - begin));
-    double fraction = m_random.range(0.32, 0.5);
-    Vec3 way = centre - start;
-    // a sharp turn is softened: blood and air do not run backwards
-    if (norm(direction) > 0 && dot(normalized(way), direction) < 0.25) way = way + direction * (0.6 * norm(way));
-    Point3 next = start + way * fraction;
-    for (int i = 0; i < 3 && !inLung(next) && inLung(centre); ++i) next = mix(next, centre, 0.35);
-    const int node = add(next, parent, end - begin);
-    const Vec3 forward = normalized(next - start);
+    return length * (1 + turn) + kPathShare * m_path[node];
+  }
 
-    Vec3 axis = mainAxis(m_points, begin, end, centre, m_random.direction());
-    axis = normalized(axis - forward * (0.7 * dot(axis, forward)));
-    const auto middle = std::partition(m_points.begin() + static_cast<std::ptrdiff_t>(begin),
-                                       m_points.begin() + static_cast<std::ptrdiff_t>(end),
-                                       [&](const Point3& p) { return dot(p - centre, axis) < 0; });
-    auto split = static_cast<size_t>(middle - m_points.begin());
-    if (split == begin || split == end) split = (begin + end) / 2;
-    branch(begin, split, node, forward);
-    branch(split, end, node, forward);
+  bool leavesLung(const Point3& a, const Point3& b) const {
+    return m_fields.sample(kLung, m_pose.toPatient(mix(a, b, 0.5))) > 1;
+  }
+
+  void connect() {
+    const size_t count = m_points.size();
+    std::vector<double> best(count);
+    std::vector<size_t> link(count, 0);
+    std::vector<bool> joined(count, false);
+    for (size_t i = 0; i < count; ++i) best[i] = cost(0, m_points[i]);
+    for (size_t step = 0; step < count; ++step) {
+      size_t next = count;
+      for (size_t i = 0; i < count; ++i) {
+        if (!joined[i] && (next == count || best[i] < best[next])) next = i;
+      }
+      joined[next] = true;
+      const size_t from = link[next], node = m_tree.size();
+      m_path.push_back(m_path[from] + norm(m_points[next] - m_tree[from].at));
+      m_tree.push_back({m_points[next], static_cast<int>(from), 0, 0});
+      for (size_t i = 0; i < count; ++i) {
+        if (joined[i]) continue;
+        const double c = cost(node, m_points[i]);
+        if (c >= best[i] || leavesLung(m_points[next], m_points[i])) continue;
+        best[i] = c;
+        link[i] = node;
+      }
+    }
+  }
+
+  void countTerminals() {
+    for (TreeNode& n : m_tree) n.terminals = 0;
+    std::vector<bool> hasChild(m_tree.size(), false);
+    for (const TreeNode& n : m_tree) {
+      if (n.parent >= 0) hasChild[static_cast<size_t>(n.parent)] = true;
+    }
+    for (size_t i = m_tree.size(); i-- > 0;) {
+      TreeNode& n = m_tree[i];
+      if (!hasChild[i]) n.terminals = 1;
+      if (n.parent >= 0) m_tree[static_cast<size_t>(n.parent)].terminals += n.terminals;
+    }
+  }
+
+  // Pulls each node between its parent and the centre of its children, weighted by their size: trunks lose the zigzag
+  // that the points gave them, side branches keep their angle.
+  void straighten() {
+    countTerminals();
+    for (int round = 0; round < 4; ++round) {
+      std::vector<Vec3> children(m_tree.size(), Vec3{0, 0, 0});
+      std::vector<double> weight(m_tree.size(), 0);
+      for (const TreeNode& n : m_tree) {
+        if (n.parent < 0) continue;
+        const double w = static_cast<double>(n.terminals) * n.terminals;
+        children[static_cast<size_t>(n.parent)] = children[static_cast<size_t>(n.parent)] + n.at * w;
+        weight[static_cast<size_t>(n.parent)] += w;
+      }
+      std::vector<Point3> moved(m_tree.size());
+      for (size_t i = 0; i < m_tree.size(); ++i) {
+        moved[i] = m_tree[i].at;
+        if (m_tree[i].parent < 0 || weight[i] == 0) continue;
+        const Point3 between = mix(m_tree[static_cast<size_t>(m_tree[i].parent)].at, children[i] * (1 / weight[i]), 0.5);
+        moved[i] = mix(m_tree[i].at, between, 0.5);
+      }
+      for (size_t i = 0; i < m_tree.size(); ++i) m_tree[i].at = moved[i];
+    }
+  }
+
+  void calibrate(double terminalRadiusMm) {
+    for (TreeNode& n : m_tree) n.radiusMm = terminalRadiusMm * std::pow(n.terminals, 1 / kMurrayExponent);
   }
 
   const Fields& m_fields;
   const Pose& m_pose;
   std::vector<Point3> m_points;
-  double m_terminalRadius;
-  Random m_random;
+  std::vector<double> m_path;  // from the root to each node of the tree, mm
   Tree m_tree;
 };
 
@@ -147,10 +178,13 @@ void addVessels(const Tree& tree, double hu, std::vector<Shape>& out) {
 
 // Airways run beside the arteries: same branches, moved to one side, down to the size that CT still shows.
 void addAirways(Tree tree, const Vec3& side, double calibre, std::vector<Shape>& walls, std::vector<Shape>& lumens) {
+  const Point3 root = tree.front().at;
   for (TreeNode& node : tree) {
     const double artery = node.radiusMm;
-    node.radiusMm = std::min(calibre * artery, 4.2);
-    node.at = node.at + side * (artery + node.radiusMm + 0.9);
+    node.radiusMm = std::min(calibre * artery, 3.4);
+    // at the hilum the artery is part of a great vessel, which is wider than the branch that starts in it
+    const double keepAway = std::max(artery, kHilarRadiusMm * std::exp(-norm(node.at - root) / 15));
+    node.at = node.at + side * (keepAway + node.radiusMm + 0.9);
   }
   for (size_t i = 1; i < tree.size(); ++i) {
     if (tree[i].radiusMm < kAirwaySmallestMm) continue;
@@ -172,14 +206,14 @@ int lobeAt(const Anatomy& a, const Point3& p) {
 }
 
 Tree growTree(const Fields& fields, const Pose& pose, const Point3& root, std::vector<Point3> points,
-              double terminalRadiusMm, uint64_t seed, uint32_t stream) {
-  return Grower(fields, pose, std::move(points), terminalRadiusMm, Random(seed, stream)).grow(root);
+              double terminalRadiusMm) {
+  return Grower(fields, pose, root, std::move(points)).grow(terminalRadiusMm);
 }
 
 void addLungTrees(const Anatomy& a, const Fields& fields, Scene& scene) {
   Random random(a.seed, kStreamTrees);
-  const double pitch = random.range(9.0, 11.5);
-  const double terminal = random.range(0.36, 0.48), calibre = random.range(0.62, 0.85);
+  const double pitch = random.range(6.6, 8.4);
+  const double terminal = random.range(0.40, 0.54), calibre = random.range(0.62, 0.85);
   std::array<std::vector<Point3>, kLobes> points[2];
   parallelFor(2, [&](int64_t kind) {
     points[kind] = fillLobes(a, fields, pitch, kStreamTrees + 1 + static_cast<uint32_t>(kind));
@@ -189,8 +223,7 @@ void addLungTrees(const Anatomy& a, const Fields& fields, Scene& scene) {
     const int lobe = static_cast<int>(i / 2), kind = static_cast<int>(i % 2);
     const LobeRoots roots = lobeRoots(a, lobe);
     trees[static_cast<size_t>(i)] = growTree(fields, a.pose, kind == 0 ? roots.artery : roots.vein,
-                                             std::move(points[kind][static_cast<size_t>(lobe)]), terminal, a.seed,
-                                             kStreamTrees + 10 + static_cast<uint32_t>(i));
+                                             std::move(points[kind][static_cast<size_t>(lobe)]), terminal);
   });
   for (int lobe = 0; lobe < kLobes; ++lobe) {
     const Tree& artery = trees[static_cast<size_t>(2 * lobe)];

@@ -1,8 +1,7 @@
 // Pulmonary arteries, veins and airways: trees that fill the lobes.
 //
-// Growth after Tawhai, Pullan and Hunter, "Generation of an anatomically based three-dimensional model of the
-// conducting airways" (2000): points fill a lobe, a branch runs towards the centre of its points, the points are
-// divided by a plane, and each half gets a child, until one point is left. Radii follow Murray's law.
+// Jittered points fill each lobe; a minimum-cost tree joins them (Cuntz et al., "One rule to grow them all", 2010);
+// radii follow Murray's law, r^k of a parent is the sum of its children's.
 #pragma once
 
 #include "core/phantom/field.h"
@@ -26,7 +25,7 @@ int lobeAt(const Anatomy& anatomy, const Point3& p);
 
 /// Grows one tree through `points` (anatomy's frame, in the lung).
 Tree growTree(const Fields& fields, const Pose& pose, const Point3& root, std::vector<Point3> points,
-              double terminalRadiusMm, uint64_t seed, uint32_t stream);
+              double terminalRadiusMm);
 
 /// Arteries, veins and airways of both lungs.
 void addLungTrees(const Anatomy& anatomy, const Fields& fields, Scene& scene);

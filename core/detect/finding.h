@@ -57,6 +57,7 @@ struct Finding {
   std::optional<RunLengthMask> mask;
   std::optional<Measurements> measurements;
   ReviewState review = ReviewState::proposed;
+  std::map<std::string, std::string> tags;  ///< further coded facts, such as texture
 };
 
 /// Everything needed to say later which program found what in which images.

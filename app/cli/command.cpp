@@ -1,6 +1,7 @@
 #include "app/cli/command.h"
 
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <string_view>
@@ -20,7 +21,7 @@ extern "C" void onInterrupt(int) {
 }
 
 std::string clockText(double seconds) {
-  const int s = static_cast<int>(seconds + 0.5);
+  const long s = std::lround(seconds);
   return fmt::format("{}:{:02}", s / 60, s % 60);
 }
 

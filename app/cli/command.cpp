@@ -1,5 +1,6 @@
 #include "app/cli/command.h"
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -45,8 +46,7 @@ std::string versionText() {
                      kFindingsSchemaVersion, kModelSchemaVersion);
 }
 
-int reportError(const Error& error) {
-  fmt::print(stderr, "lynceus: {}\n", error.message);
+int exitCodeOf(const Error& error) {
   switch (error.code) {
     case ErrorCode::wrongUse: return kExitWrongUse;
     case ErrorCode::badInput:
@@ -59,6 +59,11 @@ int reportError(const Error& error) {
   return kExitInternal;
 }
 
+int reportError(const Error& error) {
+  fmt::print(stderr, "lynceus: {}\n", error.message);
+  return exitCodeOf(error);
+}
+
 TerminalContext::TerminalContext(std::string title) : job::Context(makeBar(std::move(title))) {
   g_running = this;
   std::signal(SIGINT, onInterrupt);
@@ -67,6 +72,10 @@ TerminalContext::TerminalContext(std::string title) : job::Context(makeBar(std::
 TerminalContext::~TerminalContext() {
   std::signal(SIGINT, SIG_DFL);
   g_running = nullptr;
+  clear();
+}
+
+void TerminalContext::clear() const {
   if (isatty(fileno(stderr))) fmt::print(stderr, "\r\033[K");
 }
 

@@ -57,6 +57,7 @@ struct Finding {
   std::optional<RunLengthMask> mask;
   std::optional<Measurements> measurements;
   ReviewState review = ReviewState::proposed;
+  std::map<std::string, std::string> tags;  ///< further coded facts, such as texture
 };
 
 /// Everything needed to say later which program found what in which images.
@@ -72,7 +73,7 @@ struct SeriesReference {
   std::string source;  ///< the path as given
   std::string studyUid, seriesUid, seriesDescription;
   std::string patientId, patientName, patientBirthDate;
-  std::string instancesSha256;  ///< over the sorted SOP instance UIDs, empty where the source has none
+  std::string instancesSha256;  ///< over the sorted SOP Instance UIDs, or an image file's bytes
   int instanceCount = 0;
 };
 

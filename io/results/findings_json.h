@@ -1,0 +1,28 @@
+// findings.json: what detection says about a study, for programs. The shape is in
+// resources/schemas/findings-1.schema.json.
+#pragma once
+
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+
+#include "core/detect/finding.h"
+#include "core/error.h"
+
+namespace lynceus::results {
+
+/// Positions are LPS in mm; what needs a mask (diameterMm, volumeMm3, …) is null where there is none.
+nlohmann::json toJson(const detect::DetectionResult& result);
+
+/// Checks everything, so the input may come from anywhere; unknown keys are ignored.
+/// @return ErrorCode::badInput naming the missing or wrong key, ErrorCode::unsupported for a newer schema version.
+Expected<detect::DetectionResult> fromJson(const nlohmann::json& json);
+
+/// As fromJson; the error names the file too. ErrorCode::resource where it cannot be opened.
+Expected<detect::DetectionResult> readFindingsJson(const std::filesystem::path& path);
+
+/// The file is complete or not there, and readFindingsJson accepts it (ErrorCode::internal for a result it would not,
+/// such as one with a measurement that is not a number). ErrorCode::resource where the disk says no.
+Expected<void> writeFindingsJson(const detect::DetectionResult& result, const std::filesystem::path& path);
+
+}  // namespace lynceus::results

@@ -65,7 +65,8 @@ Expected<int> detectAll(const Arguments& args) {
   for (const size_t index : *chosen) {
     const StudyResult study = detectSeries(*source, index, *pipeline, options, context);
     const std::filesystem::path folder =
-        args.all ? std::filesystem::path(args.output) / source->series[index].identity.seriesUid : args.output;
+        args.all ? std::filesystem::path(args.output) / source->series[index].identity.seriesUid
+                 : std::filesystem::path(args.output);
     if (auto written = writeResult(study, folder); !written) return passError(written);
     context.clear();
     fmt::print("{}", report::findingsTable(study.result));

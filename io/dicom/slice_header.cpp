@@ -6,6 +6,7 @@
 #include <dcmtk/config/osconfig.h>
 
 #include <dcmtk/dcmdata/dcistrmf.h>
+#include <dcmtk/dcmdata/dcspchrs.h>
 #include <dcmtk/dcmdata/dctk.h>
 
 #include "io/dicom/library.h"
@@ -16,7 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMaxTextBytes = 1024;  // no text attribute that we show may be longer
+constexpr int kMaxTextBytes = 1024;         // of what we show
+constexpr Uint32 kMaxValueBytes = 1 << 16;  // of any attribute but the pixels
 
 // Well-formed UTF-8 passes; of anything else the ASCII part stays.
 std::string cleanText(std::string text) {
@@ -50,28 +52,33 @@ std::string cleanText(std::string text) {
 // Typed access to one data set; absent and malformed values look alike: nothing.
 class Attributes {
  public:
-  explicit Attributes(DcmItem& item) : m_item(item) {}
+  explicit Attributes(DcmItem& item) : m_item(item) {
+    // Where this fails, cleanText keeps the ASCII part.
+    if (present(DCM_SpecificCharacterSet)) m_convert = m_charset.selectCharacterSet(m_item).good();
+  }
 
   std::string text(const DcmTagKey& tag) const {
     OFString value;
-    return m_item.findAndGetOFStringArray(tag, value).good() ? cleanText({value.c_str(), value.size()}) : "";
+    if (!present(tag) || m_item.findAndGetOFStringArray(tag, value).bad()) return "";
+    return cleanText(toUtf8(value, tag == DCM_PatientName ? "\\^=" : "\\"));
   }
-  std::string first(const DcmTagKey& tag, unsigned long index = 0) const {
+  std::string first(const DcmTagKey& tag, unsigned long index) const {
     OFString value;
-    return m_item.findAndGetOFString(tag, value, index).good() ? cleanText({value.c_str(), value.size()}) : "";
+    if (!present(tag) || m_item.findAndGetOFString(tag, value, index).bad()) return "";
+    return cleanText({value.c_str(), value.size()});
   }
   std::optional<double> number(const DcmTagKey& tag, unsigned long index = 0) const {
     Float64 value = 0;
-    if (m_item.findAndGetFloat64(tag, value, index).bad() || !std::isfinite(value)) return {};
+    if (!present(tag) || m_item.findAndGetFloat64(tag, value, index).bad() || !std::isfinite(value)) return {};
     return value;
   }
   int integer(const DcmTagKey& tag) const {
     Sint32 value = 0;
-    return m_item.findAndGetSint32(tag, value).good() ? value : 0;
+    return present(tag) && m_item.findAndGetSint32(tag, value).good() ? value : 0;
   }
   int unsignedShort(const DcmTagKey& tag, int absent = 0) const {
     Uint16 value = 0;
-    return m_item.findAndGetUint16(tag, value).good() ? value : absent;
+    return present(tag) && m_item.findAndGetUint16(tag, value).good() ? value : absent;
   }
   std::optional<image::Vec3> vector(const DcmTagKey& tag, unsigned long from = 0) const {
     const auto x = number(tag, from), y = number(tag, from + 1), z = number(tag, from + 2);
@@ -79,8 +86,24 @@ class Attributes {
     return image::Vec3{*x, *y, *z};
   }
 
+  // Long values stay in the file until they are asked for, and a damaged length may claim gigabytes: do not ask.
+  bool present(const DcmTagKey& tag) const {
+    DcmElement* element = nullptr;
+    return m_item.findAndGetElement(tag, element).good() && element && element->getLengthField() > 0 &&
+           element->getLengthField() <= kMaxValueBytes;
+  }
+
  private:
+  std::string toUtf8(const OFString& value, const char* delimiters) const {
+    OFString utf8;
+    const bool done = m_convert && m_charset.convertString(value, utf8, delimiters).good();
+    const OFString& text = done ? utf8 : value;
+    return {text.c_str(), text.size()};
+  }
+
   DcmItem& m_item;
+  mutable DcmSpecificCharacterSet m_charset;  // converting changes its buffers only
+  bool m_convert = false;
 };
 
 SeriesIdentity readIdentity(const Attributes& a) {
@@ -197,13 +220,13 @@ Expected<std::variant<SliceHeader, OtherObject, NotDicom>> readSliceHeader(const
     return Result{OtherObject{objectName(sopClass, modality)}};
   }
   const DcmXfer xfer(dataset.getOriginalXfer());
-  if (!dataset.tagExistsWithValue(DCM_Rows) || !dataset.tagExistsWithValue(DCM_Columns)) {
-    return makeError(ErrorCode::badInput, "{}: Rows or Columns (0028,0010) is absent: the file is cut off or damaged; copy "
-                                          "it again from the source",
+  if (!a.present(DCM_Rows) || !a.present(DCM_Columns)) {
+    return makeError(ErrorCode::badInput,
+                     "{}: Rows or Columns (0028,0010) is absent: the file is cut off or damaged; copy "
+                     "it again from the source",
                      file.string());
   }
   SliceHeader header;
-  static_cast<void>(dataset.convertToUTF8());  // where it fails, cleanText keeps the ASCII part
   header.identity = readIdentity(a);
   header.instance = readInstance(a);
   header.instance.path = file;

@@ -2,11 +2,14 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <system_error>
 #include <vector>
 
 #include <dcmtk/config/osconfig.h>
 
 #include <dcmtk/dcmdata/dcpixel.h>
+#include <dcmtk/dcmdata/dcpixseq.h>
+#include <dcmtk/dcmdata/dcpxitem.h>
 #include <dcmtk/dcmdata/dctk.h>
 
 #include "core/image/volume.h"
@@ -151,6 +154,36 @@ Expected<DcmPixelData*> findPixels(DcmItem& dataset, const std::string& file) {
   return makeError(ErrorCode::badInput, "{}: Pixel Data (7FE0,0010) is not pixel data", file);
 }
 
+// Values stay in the file until they are asked for, and a damaged length may claim gigabytes. Only the pixels may be
+// long, and no longer than the file.
+bool lengthsAreCredible(DcmDataset& dataset, std::uintmax_t fileSize) {
+  constexpr Uint32 kMaxValueBytes = 1 << 16;
+  for (const DcmTagKey& tag :
+       {DCM_Rows, DCM_Columns, DCM_NumberOfFrames, DCM_BitsAllocated, DCM_BitsStored, DCM_HighBit,
+        DCM_PixelRepresentation, DCM_SamplesPerPixel, DCM_RescaleSlope, DCM_RescaleIntercept, DCM_RescaleType,
+        DCM_PixelPaddingValue, DCM_PixelPaddingRangeLimit, DCM_PhotometricInterpretation, DCM_PlanarConfiguration}) {
+    DcmElement* element = nullptr;
+    if (dataset.findAndGetElement(tag, element).good() && element && element->getLengthField() > kMaxValueBytes) {
+      return false;
+    }
+  }
+  DcmElement* element = nullptr;
+  static_cast<void>(dataset.findAndGetElement(DCM_PixelData, element));
+  auto* pixels = dynamic_cast<DcmPixelData*>(element);
+  DcmPixelSequence* fragments = nullptr;
+  const E_TransferSyntax syntax = dataset.getOriginalXfer();
+  if (!pixels || !DcmXfer(syntax).isEncapsulated()) {
+    const bool deflated = syntax == EXS_DeflatedLittleEndianExplicit;  // may well be shorter than its pixels
+    return !pixels || deflated || pixels->getLengthField() <= fileSize;
+  }
+  if (pixels->getEncapsulatedRepresentation(syntax, nullptr, fragments).bad() || !fragments) return true;
+  for (unsigned long i = 0; i < fragments->card(); ++i) {
+    DcmPixelItem* fragment = nullptr;
+    if (fragments->getItem(fragment, i).bad() || fragment->getLengthField() > fileSize) return false;
+  }
+  return true;
+}
+
 Expected<void> decompress(DcmDataset& dataset, const Instance& instance) {
   const DcmXfer xfer(dataset.getOriginalXfer());
   if (!xfer.isEncapsulated()) return {};
@@ -253,6 +286,13 @@ Expected<SlicePixels> readSlicePixels(const Instance& instance, std::span<int16_
                      file, loaded.text());
   }
   DcmDataset& dataset = *format.getDataset();
+  std::error_code ignored;
+  if (!lengthsAreCredible(dataset, std::filesystem::file_size(instance.path, ignored))) {
+    return makeError(ErrorCode::badInput,
+                     "{}: an attribute claims more bytes than the file has; copy it again from the "
+                     "source",
+                     file);
+  }
   if (auto checked = checkFrame(dataset, instance, hu.size()); !checked) return passError(checked);
   if (auto done = decompress(dataset, instance); !done) return passError(done);
   // Decoders may change bits allocated, so the format is read after them.

@@ -283,11 +283,17 @@ Expected<void> writeTemporary(const image::Volume& volume, const fs::path& path,
   return {};
 }
 
-std::string whyNotWritten(const fs::path& path, const std::string& reason) {
+fs::path folderOf(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+// Compressed or not: the uncompressed size must be free, so that a full disk is found before anything is written.
+Expected<void> checkSpace(const image::Volume& volume, const fs::path& path) {
+  constexpr double kMiB = 1024.0 * 1024.0;
   std::error_code error;
-  const auto space = fs::space(path.has_parent_path() ? path.parent_path() : fs::path("."), error);
-  constexpr std::uintmax_t kFull = 1 << 20;
-  return !error && space.available < kFull ? "the disk is full" : reason;
+  const auto space = fs::space(folderOf(path), error);
+  const auto needed = static_cast<std::uintmax_t>(volume.geometry().voxelCount()) * sizeof(int16_t) + 4096;
+  if (error || space.available >= needed) return {};
+  return makeError(ErrorCode::resource, "{}: the disk is full: {:.1f} MiB are needed and {:.1f} MiB are free",
+                   path.string(), static_cast<double>(needed) / kMiB, static_cast<double>(space.available) / kMiB);
 }
 
 }  // namespace
@@ -328,7 +334,7 @@ Expected<void> checkWritable(const fs::path& path) {
   if (!format || !format->writable) {
     return makeError(ErrorCode::wrongUse, "{}: the name must end in .nii.gz, .nii, .mha or .nrrd", path.string());
   }
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const fs::path folder = folderOf(path);
   std::error_code ignored;
   if (!fs::is_directory(folder, ignored)) {
     return makeError(ErrorCode::wrongUse, "{}: there is no folder {}", path.string(), folder.string());
@@ -343,12 +349,13 @@ Expected<void> checkWritable(const fs::path& path) {
 
 Expected<void> writeImageFile(const image::Volume& volume, const fs::path& path) {
   if (auto writable = checkWritable(path); !writable) return writable;
+  if (auto space = checkSpace(volume, path); !space) return space;
   const fs::path temporary = temporaryName(path);
-  auto written = writeTemporary(volume, temporary, *formatOf(path));
+  const auto written = writeTemporary(volume, temporary, *formatOf(path));
   std::error_code error;
   if (written) fs::rename(temporary, path, error);
   if (written && !error) return {};
-  const std::string reason = whyNotWritten(path, written ? error.message() : written.error().message);
+  const std::string reason = written ? error.message() : written.error().message;
   fs::remove(temporary, error);
   return makeError(ErrorCode::resource, "{}: the file cannot be written: {}", path.string(), reason);
 }

@@ -2,29 +2,17 @@
 
 #include <bit>
 #include <charconv>
-#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <map>
 
+#include "core/nn/half.h"
 #include "core/nn/op_call.h"
 
 namespace lynceus::nn {
 namespace {
 
 using Proto = onnx::TensorProto;
-
-float halfToFloat(uint16_t h) {
-  const int exponent = (h >> 10) & 31, mantissa = h & 1023;
-  float value;
-  if (exponent == 31)
-    value = mantissa ? std::nanf("") : INFINITY;
-  else if (exponent == 0)
-    value = std::ldexp(static_cast<float>(mantissa), -24);
-  else
-    value = std::ldexp(static_cast<float>(mantissa + 1024), exponent - 25);
-  return (h & 0x8000) ? -value : value;
-}
 
 float bfloatToFloat(uint16_t b) { return std::bit_cast<float>(static_cast<uint32_t>(b) << 16); }
 

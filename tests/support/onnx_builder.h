@@ -1,6 +1,7 @@
 // Builds ONNX models in memory, for tests: the same schema as the importer, none of its code.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <random>

@@ -65,6 +65,7 @@ LYN_REGISTER_OP(cpu, "Cast", opset(6, 21), viaReference);
 LYN_REGISTER_OP(cpu, "Transpose", opset(1, 21), viaReference);
 LYN_REGISTER_OP(cpu, "Slice", opset(1, 21), viaReference);
 LYN_REGISTER_OP(cpu, "Gather", opset(1, 21), viaReference);
+LYN_REGISTER_OP(cpu, "Pad", opset(2, 21), viaReference);
 LYN_REGISTER_OP(cpu, "Split", opset(2, 21), viaReference);
 LYN_REGISTER_OP(cpu, "Expand", opset(8, 21), viaReference);
 

@@ -47,8 +47,8 @@ struct Nodule {
   double hu = 40;               ///< of the solid part, or of the whole where nothing is solid
   double haloHu = -600;         ///< part-solid: of the ground glass around the core
   double coreScale = 0;         ///< part-solid: size of the core relative to the body
-  Vec3 coreShiftMm;  ///< part-solid: the core is not in the middle
-  uint64_t textureKey = 0;  ///< ground glass is not even
+  Vec3 coreShiftMm;             ///< part-solid: the core is not in the middle
+  uint64_t textureKey = 0;      ///< ground glass is not even
   std::vector<Shape> spicules;  ///< thin strands, not counted in the truth
 
   // truth, measured on the body inside the lung at a fine step, before blur and noise

@@ -103,7 +103,8 @@ class Grower {
       for (size_t i = 0; i < m_tree.size(); ++i) {
         moved[i] = m_tree[i].at;
         if (m_tree[i].parent < 0 || weight[i] == 0) continue;
-        const Point3 between = mix(m_tree[static_cast<size_t>(m_tree[i].parent)].at, children[i] * (1 / weight[i]), 0.5);
+        const Point3 between =
+            mix(m_tree[static_cast<size_t>(m_tree[i].parent)].at, children[i] * (1 / weight[i]), 0.5);
         moved[i] = mix(m_tree[i].at, between, 0.5);
       }
       for (size_t i = 0; i < m_tree.size(); ++i) m_tree[i].at = moved[i];

@@ -25,4 +25,13 @@ void parallelFor(int64_t count, const Body& body, int64_t chunk = 1) {
   if (failure) std::rethrow_exception(failure);
 }
 
+/// As parallelFor, but on the calling thread where all bodies together touch fewer than a million `values`: there
+/// waking the threads costs more than it gives, above all on a busy machine.
+template <class Body>
+void parallelForLarge(int64_t count, int64_t values, const Body& body) {
+  constexpr int64_t kWorthThreads = 1000000;
+  if (values >= kWorthThreads) return parallelFor(count, body);
+  for (int64_t i = 0; i < count; ++i) body(i);
+}
+
 }  // namespace lynceus

@@ -76,7 +76,7 @@ Image<float> distanceMm(const Mask& mask, int to) {
   const int64_t rowStride = g.size.x, sliceStride = int64_t{g.size.x} * g.size.y;
   Image<float> out(g, kInfinity);
   float* voxels = out.voxels.data();
-  parallelFor(g.size.z, [&](int64_t z) {
+  parallelForLarge(g.size.z, g.voxelCount(), [&](int64_t z) {
     float* slice = voxels + z * sliceStride;
     for (int64_t i = 0; i < sliceStride; ++i) {
       if ((mask.voxels[static_cast<size_t>(z * sliceStride + i)] != 0) == (to != 0)) slice[i] = 0;
@@ -88,7 +88,7 @@ Image<float> distanceMm(const Mask& mask, int to) {
     }
     transformLines(slice, g.size.x, g.size.y, rowStride, g.spacingMm.y);
   });
-  parallelFor(g.size.y, [&](int64_t y) {
+  parallelForLarge(g.size.y, g.voxelCount(), [&](int64_t y) {
     float* first = voxels + y * rowStride;
     transformLines(first, g.size.x, g.size.z, sliceStride, g.spacingMm.z);
     for (int z = 0; z < g.size.z; ++z) {

@@ -8,7 +8,7 @@ namespace lynceus::image {
 /// Exact Euclidean distance in mm from each voxel centre to the nearest voxel centre that is inside (non-zero) where
 /// `to` is 1, or outside where `to` is 0; infinity where there is none. What lies beyond the image does not count.
 /// Lower envelope of parabolas, one axis after the other (Felzenszwalb and Huttenlocher, 2012).
-/// Any thread; parallel inside, the same bits for any number of threads.
+/// Any thread; parallel inside above a million voxels, the same bits for any number of threads.
 Image<float> distanceMm(const Mask& mask, int to);
 
 /// Voxels within radiusMm of the mask (centre to centre); a radius of 0 changes nothing.

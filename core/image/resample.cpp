@@ -86,7 +86,7 @@ Image<float> resampleParallel(const Volume& volume, const Geometry& target, cons
   const int64_t stride[3] = {strides[maps[0].targetAxis], strides[maps[1].targetAxis], strides[maps[2].targetAxis]};
 
   Image<float> out(target, kAirHu);
-  parallelFor(static_cast<int64_t>(layers.size()), [&](int64_t z) {
+  parallelForLarge(static_cast<int64_t>(layers.size()), target.voxelCount(), [&](int64_t z) {
     const Taps& layer = layers[static_cast<size_t>(z)];
     if (layer.weights.empty()) return;
     std::vector<float> row(static_cast<size_t>(in.x)), slice(static_cast<size_t>(in.x) * in.y, 0.0F);
@@ -143,7 +143,7 @@ Image<float> resampleOblique(const Volume& volume, const Geometry& target) {
   const Int3 n{subSamples(target.spacingMm.x), subSamples(target.spacingMm.y), subSamples(target.spacingMm.z)};
   const auto shift = [](int i, int count) { return (i + 0.5) / count - 0.5; };
   Image<float> out(target);
-  parallelFor(target.size.z, [&](int64_t z) {
+  parallelForLarge(target.size.z, target.voxelCount(), [&](int64_t z) {
     for (int y = 0; y < target.size.y; ++y) {
       for (int x = 0; x < target.size.x; ++x) {
         double sum = 0;

@@ -35,6 +35,12 @@ std::string join(const std::vector<std::string>& parts, const std::string& separ
 
 std::string prefixed(const std::string& prefix, const std::string& text) { return text.empty() ? "" : prefix + text; }
 
+std::string sizeText(const Series& s) {
+  const std::string slices = s.spacingMm.z > 0 ? fmt::format(" x {:.4g}", s.spacingMm.z) : "";
+  return fmt::format("{} x {} x {} voxels of {:.4g} x {:.4g}{} mm", s.size.x, s.size.y, s.size.z, s.spacingMm.x,
+                     s.spacingMm.y, slices);
+}
+
 void printLine(const char* label, const std::string& text) {
   if (!text.empty()) fmt::print("  {:<12} {}\n", label, text);
 }
@@ -76,8 +82,7 @@ void printSeries(const Series& s, size_t number, size_t count) {
                             id.bodyPart, prefixed("kernel ", id.kernel), prefixed("contrast ", id.contrast),
                             id.kvp ? fmt::format("{:g} kV", *id.kvp) : ""}));
   printLine("scanner", join({id.manufacturer, id.manufacturerModel, gantryTiltText(s)}, " "));
-  printLine("size", fmt::format("{} x {} x {} voxels of {:.4g} x {:.4g} x {:.4g} mm", s.size.x, s.size.y, s.size.z,
-                                s.spacingMm.x, s.spacingMm.y, s.spacingMm.z));
+  printLine("size", sizeText(s));
   printLine("thickness", id.sliceThicknessMm ? fmt::format("{:g} mm", *id.sliceThicknessMm) : "");
   printLine("coverage", coverageText(s));
   printLine("compression", s.compression);
@@ -86,7 +91,8 @@ void printSeries(const Series& s, size_t number, size_t count) {
 }
 
 void printSkipped(const io::dicom::SkippedFiles& skipped) {
-  if (skipped.notDicom > 0) fmt::print("\nSkipped: {} not DICOM\n", skipped.notDicom);
+  if (skipped.notDicom > 0 || !skipped.notCtImages.empty() || !skipped.damaged.empty()) fmt::print("\n");
+  if (skipped.notDicom > 0) fmt::print("Skipped: {} not DICOM\n", skipped.notDicom);
   for (const auto& [what, n] : skipped.notCtImages) fmt::print("Skipped: {} x {}\n", n, what);
   for (const auto& file : skipped.damaged) fmt::print("Damaged: {}\n", file.reason);
   if (skipped.unreadableFolders > 0)

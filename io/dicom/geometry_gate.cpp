@@ -52,27 +52,32 @@ struct Stack {
   std::vector<double> along;  // mm along the normal, ascending
   Vec3 normal;
 
-  // "z = 12.5 mm" where the normal is the body axis, else "12.5 mm along the normal".
-  std::string place(double mm) const {
-    return std::abs(normal.z) > 0.999 ? fmt::format("z = {:.1f} mm", normal.z > 0 ? mm : -mm)
-                                      : fmt::format("{:.1f} mm along the slice normal", mm);
+  // The coordinate that a PACS shows for the slice: "z = 12.5 mm" in axial and tilted stacks.
+  std::string place(size_t i) const {
+    const Vec3& p = *planes[i]->positionMm;
+    const double nx = std::abs(normal.x), ny = std::abs(normal.y), nz = std::abs(normal.z);
+    if (nz >= std::max(nx, ny)) return fmt::format("z = {:.1f} mm", p.z);
+    return ny >= nx ? fmt::format("y = {:.1f} mm", p.y) : fmt::format("x = {:.1f} mm", p.x);
   }
   std::string images(size_t a, size_t b) const {
     return fmt::format("images {} and {}", planes[a]->instanceNumber, planes[b]->instanceNumber);
   }
 };
 
+// One problem for each place that holds more than one slice.
 void findDuplicates(const Stack& stack, std::vector<GeometryProblem>& problems) {
+  const auto same = [&](size_t i) {
+    return i < stack.along.size() && stack.along[i] - stack.along[i - 1] <= kNoNoticeMm;
+  };
   for (size_t i = 1; i < stack.along.size(); ++i) {
-    const double step = stack.along[i] - stack.along[i - 1];
-    if (step > kNoNoticeMm) continue;
-    const int n = static_cast<int>(i);
-    problems.push_back({GeometryClass::duplicate,
-                        Severity::bad,
-                        {n, n + 1},
-                        step,
-                        fmt::format("slices {} and {} ({}) lie at the same place, {}", n, n + 1, stack.images(i - 1, i),
-                                    stack.place(stack.along[i]))});
+    if (!same(i)) continue;
+    const size_t first = i - 1;
+    while (same(i + 1)) ++i;
+    GeometryProblem problem{GeometryClass::duplicate, Severity::bad, {}, stack.along[i] - stack.along[first], ""};
+    for (size_t k = first; k <= i; ++k) problem.slices.push_back(static_cast<int>(k) + 1);
+    problem.sentence = fmt::format("slices {} {} {} ({}) lie at the same place, {}", first + 1,
+                                   i - first == 1 ? "and" : "to", i + 1, stack.images(first, i), stack.place(first));
+    problems.push_back(std::move(problem));
   }
 }
 
@@ -113,7 +118,7 @@ void describeGaps(const Stack& stack, double nominal, const std::vector<size_t>&
                         {n, n + 1},
                         above - below - nominal,
                         fmt::format("{} between {} and {} ({}; the others are {:.3g} mm apart)", which,
-                                    stack.place(below), stack.place(above), stack.images(i - 1, i), nominal)});
+                                    stack.place(i - 1), stack.place(i), stack.images(i - 1, i), nominal)});
     restored += missing;
   }
 }
@@ -137,15 +142,14 @@ void findUnevenSteps(const Stack& stack, double nominal, const std::vector<size_
   }
   if (!worthNotice(worst, nominal)) return;
   const int n = static_cast<int>(at);
-  problems.push_back(
-      {GeometryClass::uneven,
-       severityOf(worst, nominal),
-       {n, n + 1},
-       worst,
-       fmt::format("{} from the usual {:.4g} mm, most of all slices {} and {} ({}), which are {:.4g} mm "
-                   "apart at {}",
-                   countOf(count, "slice distance differs", "slice distances differ"), nominal, n, n + 1,
-                   stack.images(at - 1, at), stack.along[at] - stack.along[at - 1], stack.place(stack.along[at]))});
+  problems.push_back({GeometryClass::uneven,
+                      severityOf(worst, nominal),
+                      {n, n + 1},
+                      worst,
+                      fmt::format("{} from the usual {:.4g} mm, most of all slices {} and {} ({}), which are {:.4g} mm "
+                                  "apart at {}",
+                                  countOf(count, "slice distance differs", "slice distances differ"), nominal, n, n + 1,
+                                  stack.images(at - 1, at), stack.along[at] - stack.along[at - 1], stack.place(at))});
 }
 
 // Small differences of one sign add up: what counts for a measurement is the distance from the regular place.
@@ -164,7 +168,7 @@ double findDrift(const Stack& stack, double spacing, std::vector<GeometryProblem
                         {static_cast<int>(at) + 1},
                         worst,
                         fmt::format("slice {} at {} lies {:.2f} mm from its place in an even stack of {:.4g} mm",
-                                    at + 1, stack.place(stack.along[at]), worst, spacing)});
+                                    at + 1, stack.place(at), worst, spacing)});
   }
   return worst;
 }
@@ -192,12 +196,12 @@ double findTilt(const Stack& stack, double spacing, std::vector<GeometryProblem>
   const double halfPixel = std::min(first.pixelSpacingXMm, first.pixelSpacingYMm) / 2;
   const Severity severity = worst > halfPixel ? severityOf(worst, spacing) : Severity::notice;
   if (worstBend > worst / 2) {
-    problems.push_back({GeometryClass::uneven,
-                        severity,
-                        {static_cast<int>(bendAt) + 1},
-                        worstBend,
-                        fmt::format("slice {} at {} is shifted sideways by {:.2f} mm", bendAt + 1,
-                                    stack.place(stack.along[bendAt]), worstBend)});
+    problems.push_back(
+        {GeometryClass::uneven,
+         severity,
+         {static_cast<int>(bendAt) + 1},
+         worstBend,
+         fmt::format("slice {} at {} is shifted sideways by {:.2f} mm", bendAt + 1, stack.place(bendAt), worstBend)});
     return 0;
   }
   const double side = dot(slope, *first.columnDirection) < 0 ? -1 : 1;

@@ -4,6 +4,7 @@
 
 #include <dcmtk/config/osconfig.h>
 
+#include <dcmtk/dcmdata/dccodec.h>
 #include <dcmtk/dcmdata/dcrledrg.h>
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
@@ -19,8 +20,15 @@ void prepareLibrary() {
     DcmRLEDecoderRegistration::registerCodecs();
     DJDecoderRegistration::registerCodecs();
     DJLSDecoderRegistration::registerCodecs();
-    dcmDataDict.isDictionaryLoaded();  // loads it now rather than in the first threads at the same time
+    dcmEnableUnknownVRConversion.set(OFTrue);  // archives store known attributes as UN
+    dcmDataDict.isDictionaryLoaded();          // loads it now rather than in the first threads at the same time
   });
+}
+
+bool canDecode(const std::string& uid) {
+  prepareLibrary();
+  const DcmXfer xfer(uid.c_str());
+  return !xfer.isEncapsulated() || DcmCodecList::canChangeCoding(xfer.getXfer(), EXS_LittleEndianExplicit);
 }
 
 std::string transferSyntaxName(const std::string& uid) {

@@ -26,7 +26,8 @@ std::string compressionOf(const std::vector<Instance>& instances) {
   const std::string& uid = instances.front().transferSyntaxUid;
   const bool same =
       std::all_of(instances.begin(), instances.end(), [&](const Instance& i) { return i.transferSyntaxUid == uid; });
-  return same ? transferSyntaxName(uid) : "several compressions";
+  if (!same) return "several compressions";
+  return transferSyntaxName(uid) + (canDecode(uid) ? "" : ", which cannot be decoded");
 }
 
 Series buildSeries(std::vector<SliceHeader> headers) {
@@ -64,8 +65,8 @@ std::vector<Series> groupIntoSeries(std::vector<SliceHeader> headers) {
 
 std::string Series::name() const {
   if (!identity.seriesDescription.empty()) return identity.seriesDescription;
-  if (identity.seriesNumber != 0) return fmt::format("series {}", identity.seriesNumber);
-  return identity.seriesUid.empty() ? "series without UID" : identity.seriesUid;
+  if (identity.seriesNumber != 0) return fmt::format("number {}", identity.seriesNumber);
+  return identity.seriesUid.empty() ? "without UID" : identity.seriesUid;
 }
 
 std::vector<fs::path> listFiles(const fs::path& folder, bool nested, int& unreadableFolders) {

@@ -140,10 +140,10 @@ std::string objectName(const std::string& sopClass, const std::string& modality)
     return "enhanced (multi-frame) CT image";
   }
   const char* keyword = dcmFindNameOfUID(sopClass.c_str());
-  if (!modality.empty() && (!keyword || std::string_view(keyword).find("Image") != std::string_view::npos)) {
+  if (!modality.empty() && keyword && (std::string_view(keyword).find("Image") != std::string_view::npos)) {
     return modality + (sopClass == UID_SecondaryCaptureImageStorage ? " secondary capture" : " image");
   }
-  return keyword ? keyword : modality.empty() ? "object without pixels" : modality + " object";
+  return keyword ? keyword : modality.empty() ? "object of unknown kind" : modality + " object";
 }
 
 std::string sentence(const OFCondition& condition) { return condition.text(); }
@@ -151,7 +151,8 @@ std::string sentence(const OFCondition& condition) { return condition.text(); }
 // A slice whose file ends before its pixels do. Compressed pixels say their length only when they are decoded.
 std::string findCutOff(const Attributes& a, const Instance& i, const DcmXfer& xfer, offile_off_t headerEnd,
                        std::uintmax_t fileSize) {
-  if (xfer.isEncapsulated() || xfer.getXfer() == EXS_DeflatedLittleEndianExplicit) return "";
+  if (xfer.isEncapsulated() && headerEnd < static_cast<offile_off_t>(fileSize)) return "";
+  if (xfer.getXfer() == EXS_DeflatedLittleEndianExplicit) return "";
   const auto needed = static_cast<std::uintmax_t>(i.rows) * static_cast<std::uintmax_t>(i.columns) *
                       static_cast<std::uintmax_t>(a.unsignedShort(DCM_BitsAllocated, 16) / 8);
   const auto start = static_cast<std::uintmax_t>(std::max<offile_off_t>(headerEnd, 0));
@@ -197,7 +198,9 @@ Expected<std::variant<SliceHeader, OtherObject, NotDicom>> readSliceHeader(const
   }
   const DcmXfer xfer(dataset.getOriginalXfer());
   if (!dataset.tagExistsWithValue(DCM_Rows) || !dataset.tagExistsWithValue(DCM_Columns)) {
-    return Result{OtherObject{"CT object without pixels"}};
+    return makeError(ErrorCode::badInput, "{}: Rows or Columns (0028,0010) is absent: the file is cut off or damaged; copy "
+                                          "it again from the source",
+                     file.string());
   }
   SliceHeader header;
   static_cast<void>(dataset.convertToUTF8());  // where it fails, cleanText keeps the ASCII part

@@ -6,7 +6,6 @@
 
 #include <dcmtk/config/osconfig.h>
 
-#include <dcmtk/dcmdata/dccodec.h>
 #include <dcmtk/dcmdata/dcpixel.h>
 #include <dcmtk/dcmdata/dctk.h>
 
@@ -156,7 +155,7 @@ Expected<void> decompress(DcmDataset& dataset, const Instance& instance) {
   const DcmXfer xfer(dataset.getOriginalXfer());
   if (!xfer.isEncapsulated()) return {};
   const std::string file = instance.path.string();
-  if (!DcmCodecList::canChangeCoding(xfer.getXfer(), EXS_LittleEndianExplicit)) {
+  if (!canDecode(xfer.getXferID())) {
     return makeError(ErrorCode::unsupported, "{}: {} cannot be decoded; convert the series to uncompressed or JPEG-LS",
                      file, transferSyntaxName(xfer.getXferID()));
   }

@@ -7,7 +7,10 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <iostream>
 #include <limits>
+#include <memory>
+#include <mutex>
 #include <new>
 #include <system_error>
 #include <type_traits>
@@ -18,6 +21,7 @@
 #include <itkNiftiImageIO.h>
 #include <itkNrrdImageIO.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "io/memory.h"
 
@@ -64,6 +68,40 @@ std::string reasonOf(const std::exception& e) {
   if (const auto at = text.find("): "); text.starts_with("ITK ERROR") && at != std::string::npos) text.erase(0, at + 3);
   while (!text.empty() && (text.back() == ' ' || text.back() == '.')) text.pop_back();
   return text;
+}
+
+// MetaIO tells std::cerr what we tell the caller in a sentence. Nests; std::cerr is back when the last one ends.
+class SilentCerr {
+ public:
+  SilentCerr() {
+    const std::lock_guard lock(s_mutex);
+    if (s_users++ == 0) s_state = std::cerr.rdstate(), std::cerr.setstate(std::ios::failbit);
+  }
+  ~SilentCerr() {
+    const std::lock_guard lock(s_mutex);
+    if (--s_users == 0) std::cerr.clear(s_state);
+  }
+  SilentCerr(const SilentCerr&) = delete;
+  SilentCerr& operator=(const SilentCerr&) = delete;
+
+ private:
+  static inline std::mutex s_mutex;
+  static inline int s_users = 0;
+  static inline std::ios::iostate s_state = std::ios::goodbit;
+};
+
+// The NIfTI library takes the zeros behind a cut gzip stream for voxels, so the stream is checked to its last byte.
+Expected<void> checkGzip(const fs::path& path) {
+  const std::unique_ptr<gzFile_s, decltype(&gzclose)> file(gzopen(path.c_str(), "rb"), gzclose);
+  std::vector<char> buffer(1 << 18);
+  gzbuffer(file.get(), 1 << 17);
+  while (gzread(file.get(), buffer.data(), static_cast<unsigned>(buffer.size())) > 0) {
+  }
+  int code = Z_OK;
+  const char* reason = gzerror(file.get(), &code);
+  if (code == Z_OK) return {};
+  return makeError(ErrorCode::badInput, "{}: the file is cut off or damaged ({}); copy it again from the source",
+                   path.string(), reason);
 }
 
 Vec3 toVec3(const std::vector<double>& v) { return {v[0], v[1], v[2]}; }
@@ -116,6 +154,7 @@ Expected<OpenFile> openFile(const fs::path& path) {
     return makeError(ErrorCode::resource, "{}: the file may not be read: {}", path.string(), std::strerror(errno));
   }
   OpenFile open{makeIo(*format), {}};
+  const SilentCerr silent;
   try {
     open.reader->SetFileName(path.string());
     if (!open.reader->CanReadFile(path.c_str())) {
@@ -230,6 +269,7 @@ Expected<void> writeTemporary(const image::Volume& volume, const fs::path& path,
     region.SetSize(d, static_cast<itk::SizeValueType>(size[d]));
   }
   writer->SetIORegion(region);
+  const SilentCerr silent;
   try {
     writer->Write(volume.hu().data());
   } catch (const std::exception& e) {
@@ -263,6 +303,10 @@ Expected<ImageFileInfo> readImageFileInfo(const fs::path& path) {
 Expected<ImageFile> readImage(const fs::path& path) {
   auto open = openFile(path);
   if (!open) return passError(open);
+  if (path.extension() == ".gz") {
+    if (auto whole = checkGzip(path); !whole) return passError(whole);
+  }
+  const SilentCerr silent;
   try {
     return readPixels(*open, path);
   } catch (const std::bad_alloc&) {

@@ -13,6 +13,7 @@ import csv
 import json
 import math
 import os
+import threading
 import time
 import zlib
 
@@ -434,18 +435,20 @@ def main():
     train_cubes, held_cubes = load_cubes(args.cubes, args.cubes_csv, device)
     known, train_phantoms, held_phantoms = set(), [], []
 
-    def load_new():
-        for name in sorted(os.listdir(args.phantoms), key=int):
-            folder = os.path.join(args.phantoms, name)
-            if name in known or not os.path.exists(os.path.join(folder, "truth.json")):
-                continue
-            known.add(name)
-            scan = load_phantom(folder, device)
-            (held_phantoms if int(name) <= args.held_out_phantoms else train_phantoms).append(scan)
+    def load_as_they_come():
+        while True:
+            for name in sorted(os.listdir(args.phantoms), key=int):
+                folder = os.path.join(args.phantoms, name)
+                if name in known or not os.path.exists(os.path.join(folder, "truth.json")):
+                    continue
+                known.add(name)
+                scan = load_phantom(folder, device)
+                (held_phantoms if int(name) <= args.held_out_phantoms else train_phantoms).append(scan)
+            time.sleep(2)
 
+    threading.Thread(target=load_as_they_come, daemon=True).start()
     while len(train_phantoms) < 4:
-        load_new()
-        time.sleep(1)
+        time.sleep(0.5)
     print(f"{len(train_cubes)} + {len(held_cubes)} cubes, {len(train_phantoms)} + {len(held_phantoms)} phantoms", flush=True)
 
     net = NoduleNet().to(device).to(memory_format=torch.channels_last_3d)
@@ -456,20 +459,17 @@ def main():
                                                   use_buffers=True)
     optimiser = torch.optim.AdamW(net.parameters(), lr=args.lr, weight_decay=1e-2)
     batches = Batch(train_cubes, train_phantoms, device, args.seed)
-    start, step, seen, printed, next_load, next_mine, next_print = time.time(), 0, 0, 0, 15.0, 0.25, 10.0
+    start, step, seen, printed, next_mine, next_print = time.time(), 0, 0, 0, 0.2, 10.0
     sums = torch.zeros(3, device=device)
     while True:
         elapsed = time.time() - start
         done = elapsed / (60 * args.minutes)
         if done >= 1:
             break
-        if elapsed > next_load:
-            load_new()
-            next_load += 15
         if done > next_mine:
             average.eval()
             mine(average.module, train_phantoms)
-            next_mine += 0.2
+            next_mine += 0.16
             print(f"mined {sum(len(s.hard) for s in train_phantoms)} positions", flush=True)
         for group in optimiser.param_groups:
             group["lr"] = args.lr * min(1, (step + 1) / 300) * 0.5 * (1 + math.cos(math.pi * done))
@@ -496,7 +496,6 @@ def main():
             next_print += 20
             torch.save(average.module.state_dict(), os.path.join(args.out, "nodule_net.pt"))
     average.eval()
-    load_new()
     report = evaluate(average.module, held_phantoms, held_cubes)
     report.update(patches=seen, minutes=args.minutes, trainPhantoms=len(train_phantoms), trainCubes=len(train_cubes))
     json.dump(report, open(os.path.join(args.out, "report.json"), "w"), indent=1)

@@ -3,8 +3,7 @@
 
     train.py --phantoms DIR --cubes nodules134_train.npz --cubes-csv nodules134_train.csv --minutes 9 --out DIR
 
-DIR of phantoms holds one folder for each seed, made by
-    lynceus phantom -o DIR/1 --seed 1 --spacing 1 --slice-mm 1 --format mha
+DIR of phantoms holds one folder for each seed, made by phantoms.sh beside this file.
 The cubes are 51^3 voxels of 1 mm around 92 nodules of 92 LIDC-IDRI patients (CC BY 3.0). Needs PyTorch >= 2.2, SciPy and a
 GPU. Everything is in millimetres: a voxel is 1 mm, a network output cell is 2 mm. Arrays are (z, y, x).
 """
@@ -82,7 +81,7 @@ def to_uint8(hu):
 
 
 def read_mha(path):
-    """int16 MetaImage with its data in the file; 1 mm voxels; returns array (z, y, x) and the origin (x, y, z)."""
+    """int16 MetaImage with its data in the file: array (z, y, x), spacing and outer corner (z, y, x) in mm."""
     with open(path, "rb") as f:
         header = {}
         while "ElementDataFile" not in header:
@@ -91,11 +90,27 @@ def read_mha(path):
         data = f.read()
     if header.get("CompressedData", "False") == "True":
         data = zlib.decompress(data)
-    size = [int(v) for v in header["DimSize"].split()]
-    spacing = [float(v) for v in header["ElementSpacing"].split()]
-    assert header["ElementType"] == "MET_SHORT" and max(abs(s - 1) for s in spacing) < 1e-3, header
-    origin = [float(v) for v in header.get("Offset", header.get("Position", "0 0 0")).split()]
-    return np.frombuffer(data, "<i2").reshape(size[::-1]), np.array(origin)
+
+    def numbers(key):
+        return np.array([float(v) for v in header[key].split()])[::-1]
+
+    assert header["ElementType"] == "MET_SHORT", header
+    spacing = numbers("ElementSpacing")
+    hu = np.frombuffer(data, "<i2").reshape(numbers("DimSize").astype(int))
+    return hu, spacing, numbers("Offset") - spacing / 2
+
+
+def to_one_mm(hu, spacing, device):
+    """As the product resamples: linear where 1 mm is finer, a triangle filter of 1 mm half-width where it is coarser."""
+    image = torch.from_numpy(hu.astype(np.float32)).to(device)
+    for axis in range(3):
+        n, step = hu.shape[axis], spacing[axis]
+        target = torch.arange(math.ceil(n * step - 1e-6), device=device) + 0.5
+        source = (torch.arange(n, device=device) + 0.5) * step
+        weights = (1 - (target[:, None].clamp(source[0], source[-1]) - source[None]).abs() / max(step, 1.0)).clamp(min=0)
+        weights /= weights.sum(dim=1, keepdim=True)
+        image = torch.movedim(torch.tensordot(weights, image, dims=([1], [axis])), 0, axis)
+    return image.clamp(-32768, 32767).round().short().cpu().numpy()
 
 
 class Scan:
@@ -110,12 +125,10 @@ class Scan:
 
 
 def load_phantom(folder, device):
-    hu, origin = read_mha(os.path.join(folder, "study.mha"))
+    hu, spacing, corner = read_mha(os.path.join(folder, "ct.mha"))
+    hu = to_one_mm(hu, spacing, device)
     truth = json.load(open(os.path.join(folder, "truth.json")))
-    nodules = []
-    for f in truth["findings"]:
-        x, y, z = np.array(f["centerMm"]) - origin
-        nodules.append([z, y, x, f["diameterMm"]])
+    nodules = [[*(np.array(f["centerMm"])[::-1] - corner - 0.5), f["diameterMm"]] for f in truth["findings"]]
     image = to_uint8(hu)
     small = image[2::4, 2::4, 2::4]
     air = small < to_uint8(np.array(-600))
@@ -166,7 +179,7 @@ class Batch:
     """Builds augmented patches: one affine gather for all, then pasted nodules, then intensities."""
 
     KINDS = ["cube", "cube_elsewhere", "phantom_nodule", "phantom_lung", "hard", "paste_phantom", "paste_cube"]
-    SHARES = np.array([0.28, 0.06, 0.22, 0.08, 0.14, 0.12, 0.10])
+    SHARES = np.array([0.24, 0.08, 0.20, 0.06, 0.22, 0.10, 0.10])
 
     def __init__(self, cubes, phantoms, device, seed):
         self.cubes, self.phantoms, self.device = cubes, phantoms, device
@@ -185,6 +198,10 @@ class Batch:
         scan = self.phantoms[rng.integers(len(self.phantoms))]
         if kind == "phantom_nodule" and len(scan.nodules):
             return scan, scan.nodules[rng.integers(len(scan.nodules)), :3] + rng.uniform(-20, 20, 3), (0.8, 1.25)
+        if kind == "hard" and rng.random() < 0.4:  # real lung is scarce: half of it stands for all that phantoms lack
+            cube = self.cubes[rng.integers(len(self.cubes))]
+            if len(cube.hard):
+                return cube, cube.hard[rng.integers(len(cube.hard))] + rng.uniform(-16, 16, 3), (0.8, 1.25)
         if kind == "hard" and len(scan.hard):
             return scan, scan.hard[rng.integers(len(scan.hard))] + rng.uniform(-16, 16, 3), (0.9, 1.1)
         return scan, scan.centres[rng.integers(len(scan.centres))] + rng.uniform(-8, 8, 3), (0.85, 1.2)
@@ -267,6 +284,21 @@ class Batch:
         ours = (nodules[index, :, :3] - at[:, None]).norm(dim=2) < 0.01
         nodules[index, :, 3] = nodules[index, :, 3] * (~ours | lung[:, None])
 
+    def slice_profile(self):
+        """Matrix (48, 48) along z: the identity, or slices of 1.5 to 5 mm with a random phase and overlap."""
+        rng, z = self.rng, np.arange(PATCH, dtype=np.float32)
+        if rng.random() < 0.45:
+            return np.eye(PATCH, dtype=np.float32)
+        thickness = rng.uniform(1.5, 5)
+        distance = thickness * rng.uniform(0.5, 1)
+        centres = np.arange(-rng.uniform(0, distance), PATCH + distance, distance)
+        average = np.clip((thickness + 1) / 2 - np.abs(centres[:, None] - z), 0, 1)  # overlap of slice and voxel
+        average /= np.maximum(average.sum(axis=1, keepdims=True), 1e-3)
+        between = np.clip(1 - np.abs(z[:, None] - centres) / distance, 0, 1)
+        between *= average.sum(axis=1) > 0.5  # slices that lie wholly outside the patch show nothing
+        between /= np.maximum(between.sum(axis=1, keepdims=True), 1e-3)
+        return (between @ average).astype(np.float32)
+
     def intensities(self, image):
         n, g, device = len(image), self.generator, self.device
 
@@ -276,13 +308,11 @@ class Batch:
         def chosen(p):
             return torch.rand(n, 1, 1, 1, 1, device=device, generator=g) < p
 
-        # Slices of 2 to 5 mm: average along z, as a scanner with thicker slices would.
-        for thickness in (2, 3, 5):
-            kernel = torch.full((1, 1, thickness, 1, 1), 1.0 / thickness, device=device)
-            thick = F.conv3d(F.pad(image, (0, 0, 0, 0, thickness // 2, (thickness - 1) // 2), mode="replicate"), kernel)
-            image = torch.where(chosen(0.12), thick, image)
-        blurred = F.avg_pool3d(F.pad(image, (1,) * 6, mode="replicate"), 3, 1)
-        image = image + chosen(0.5) * uniform(-0.8, 0.8) * (image - blurred)  # softer or sharper kernel
+        # Thicker slices: averaged over their thickness, sampled at their distance, interpolated back to 1 mm.
+        profiles = torch.from_numpy(np.stack([self.slice_profile() for _ in range(n)])).to(device)
+        image = torch.einsum("nzk,nckyx->nczyx", profiles, image)
+        blurred = F.avg_pool3d(F.pad(image, (1, 1, 1, 1, 0, 0), mode="replicate"), (1, 3, 3), 1)
+        image = image + chosen(0.6) * uniform(-0.8, 1.5) * (image - blurred)  # softer or sharper kernel, in the plane
         noise = torch.randn(image.shape, device=device, generator=g)
         smooth = F.avg_pool3d(F.pad(noise, (1,) * 6, mode="replicate"), 3, 1) * 4.0
         noise = torch.where(chosen(0.5), smooth, noise)
@@ -365,13 +395,16 @@ def hits(marks, nodules):
     return best, free
 
 
-def mine(net, phantoms):
-    for scan in phantoms:
+def mine(net, scans):
+    """Where the network is wrong now; the mirrored nodules of a cube count as nodules."""
+    for scan in scans:
         marks = peaks(net, scan.image, 0.1)[:60]
         if len(marks):
             far = np.ones(len(marks), bool)
             for nodule in scan.nodules:
                 far &= np.linalg.norm(marks[:, :3] - nodule[:3], axis=1) > nodule[3] / 2 + 4
+            if scan.mask is not None:  # in a cube: the real part and some of its mirror image
+                far &= np.all(np.abs(marks[:, :3] - (SOURCE / 2 + 25)) < 40, axis=1)
             scan.hard = marks[far, :3]
 
 
@@ -437,7 +470,7 @@ def main():
 
     def load_as_they_come():
         while True:
-            for name in sorted(os.listdir(args.phantoms), key=int):
+            for name in sorted(filter(str.isdigit, os.listdir(args.phantoms)), key=int):
                 folder = os.path.join(args.phantoms, name)
                 if name in known or not os.path.exists(os.path.join(folder, "truth.json")):
                     continue
@@ -468,9 +501,11 @@ def main():
             break
         if done > next_mine:
             average.eval()
-            mine(average.module, train_phantoms)
+            mine(average.module, train_phantoms[::1 if len(train_phantoms) < 60 else 2])
+            mine(average.module, train_cubes)
             next_mine += 0.16
-            print(f"mined {sum(len(s.hard) for s in train_phantoms)} positions", flush=True)
+            print(f"mined {sum(len(s.hard) for s in train_phantoms)} positions in phantoms, "
+                  f"{sum(len(s.hard) for s in train_cubes)} in cubes", flush=True)
         for group in optimiser.param_groups:
             group["lr"] = args.lr * min(1, (step + 1) / 300) * 0.5 * (1 + math.cos(math.pi * done))
         image, nodules = batches.make(args.batch)

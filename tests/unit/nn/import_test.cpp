@@ -46,6 +46,21 @@ TEST(OnnxImport, RefusesEveryTruncationOfAFile) {
               HasSubstr("damaged"));
 }
 
+// Whatever the bytes say, the answer is a graph or an error; sanitizers watch the rest.
+TEST(OnnxImport, SurvivesChangedBytes) {
+  const auto bytes = residualUNet(1, {1, 1, 16, 16, 16}).bytes();
+  std::mt19937 random(5);
+  int refused = 0;
+  for (int i = 0; i < 1500; ++i) {
+    auto changed = bytes;
+    for (int k = 0; k < 1 + i % 4; ++k) changed[random() % changed.size()] = static_cast<std::byte>(random());
+    const auto graph = nn::parseOnnx(changed, "changed.onnx");
+    const bool runs = graph && (*compute::openDevice("reference"))->compile(*graph, {{"image", {1, 1, 16, 16, 16}}});
+    refused += runs ? 0 : 1;
+  }
+  EXPECT_GT(refused, 100);
+}
+
 TEST(OnnxImport, SaysWhichOpsetsItReads) {
   EXPECT_THAT(importError(smallModel(6).bytes()), AllOf(HasSubstr("operator set 6"), HasSubstr("7 to 21")));
   EXPECT_THAT(importError(smallModel(22).bytes()), HasSubstr("operator set 22"));

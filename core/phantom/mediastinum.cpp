@@ -28,19 +28,14 @@ void addTube(std::vector<Shape>& out, const std::vector<Station>& s, double hu) 
   }
 }
 
-// Where the hilar structures lie: the same few numbers place vessels, bronchi and the roots of the trees.
-struct Hilum {
-  double scale;
-  double y;  // trachea at the carina
-};
-
-Hilum hilumOf(const Anatomy& a) { return {a.halfWidthMm / 125, a.tracheaY(0)}; }
+// Coordinates of the mediastinum are given for a chest of 250 mm; y counts from the trachea at the carina.
+double hilarScale(const Anatomy& a) { return a.halfWidthMm / 125; }
 
 }  // namespace
 
 std::vector<Shape> greatVessels(const Anatomy& a) {
-  const auto [s, y] = hilumOf(a);
-  const auto at = [s = s, y = y](double x, double dy, double z) { return Point3{x * s, y + dy * s, z * s}; };
+  const double s = hilarScale(a), y = a.tracheaY(0);
+  const auto at = [s, y](double x, double dy, double z) { return Point3{x * s, y + dy * s, z * s}; };
   const auto along = [&](double x, double dy, double z) { return Point3{x * s, a.spineY(z * s) + dy, z * s}; };
   Random random(a.seed, kStreamMediastinum);
   const double wide = s * random.range(0.92, 1.12);
@@ -90,8 +85,8 @@ std::vector<Shape> greatVessels(const Anatomy& a) {
 }
 
 LobeRoots lobeRoots(const Anatomy& a, int lobe) {
-  const auto [s, y] = hilumOf(a);
-  const auto at = [s = s, y = y](double x, double dy, double z) { return Point3{x * s, y + dy * s, z * s}; };
+  const double s = hilarScale(a), y = a.tracheaY(0);
+  const auto at = [s, y](double x, double dy, double z) { return Point3{x * s, y + dy * s, z * s}; };
   switch (lobe) {
     case 0:
       return {at(-40, -8, -18), at(-42, -20, -28), normalized({0.35, 0.9, 0.25})};
@@ -107,7 +102,7 @@ LobeRoots lobeRoots(const Anatomy& a, int lobe) {
 }
 
 void addOrgans(const Anatomy& a, Scene& scene) {
-  const auto [s, y] = hilumOf(a);
+  const double s = hilarScale(a), y = a.tracheaY(0);
   Random random(a.seed, kStreamMediastinum);
   random.next();
   const Shape heart = a.heart();
@@ -158,8 +153,8 @@ void addOrgans(const Anatomy& a, Scene& scene) {
 }
 
 void addCentralAirways(const Anatomy& a, Scene& scene) {
-  const auto [s, y] = hilumOf(a);
-  const auto at = [s = s, y = y](double x, double dy, double z) { return Point3{x * s, y + dy * s, z * s}; };
+  const double s = hilarScale(a), y = a.tracheaY(0);
+  const auto at = [s, y](double x, double dy, double z) { return Point3{x * s, y + dy * s, z * s}; };
   const double top = a.apexZ + 60;
   const double r = (a.female ? 7.2 : 8.6) * s;
   const std::vector<std::vector<Station>> paths{

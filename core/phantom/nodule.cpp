@@ -25,12 +25,15 @@ double NoduleBody::distance(const Point3& p, double scale) const {
   const Vec3 unit = q * (1 / length);
   double r = 1;
   for (const Lobe& lobe : lobes) r += lobe.height * std::exp(lobe.sharpness * (dot(unit, lobe.direction) - 1));
+  if (roughness > 0) {
+    r += roughness * (valueNoise(unit, 0.55, roughnessKey) + 0.4 * valueNoise(unit, 0.22, roughnessKey + 1));
+  }
   // along the ray the distance is stretched by |d| / |q|
   return (length - radiusMm * scale * r) * norm(d) / length;
 }
 
 double NoduleBody::reachMm() const {
-  double r = 1;
+  double r = 1 + 1.4 * roughness;
   for (const Lobe& lobe : lobes) r += std::max(0.0, lobe.height);
   return radiusMm * std::max({stretch.x, stretch.y, stretch.z}) * r;
 }

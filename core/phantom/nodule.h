@@ -18,7 +18,7 @@ std::string_view name(Texture texture);
 std::string_view name(Margin margin);
 std::string_view name(Attachment attachment);
 
-/// A star-shaped body: a stretched sphere with bumps, cut off by the surface of the lung. Patient space, mm.
+/// A star-shaped body: a stretched sphere with bumps and a rough surface. Patient space, mm.
 struct NoduleBody {
   struct Lobe {
     Vec3 direction;
@@ -30,6 +30,8 @@ struct NoduleBody {
   std::array<Vec3, 3> axes{Vec3{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
   Vec3 stretch{1, 1, 1};
   std::vector<Lobe> lobes;
+  double roughness = 0;  ///< height of small irregularities, relative to the radius
+  uint64_t roughnessKey = 0;
 
   /// Signed distance of the free shape, negative inside; first order near the surface. `scale` shrinks the shape.
   double distance(const Point3& p, double scale = 1) const;
@@ -61,6 +63,8 @@ struct Nodule {
   double meanHu = 0, sdHu = 0;
   detect::RunLengthMask mask;  ///< voxels of the volume whose centre lies inside
 
+  /// Width of the edge of the ground glass, which fades into the lung; the truth ends at its middle.
+  double softEdgeMm() const { return std::clamp(0.3 * body.radiusMm, 1.0, 3.0); }
   /// Negative inside: the body where it lies in the lung.
   double distance(const Point3& p, const Fields& fields) const;
   /// Negative inside the core of a part-solid nodule.

@@ -18,11 +18,13 @@ NoduleBody drawBody(Random& random, double diameter, Margin margin) {
   const Vec3 axis = random.direction();
   const auto [u, v] = frameAround(axis);
   body.axes = {u, v, axis};
-  const double a = random.range(0.82, 1.22), b = random.range(0.85, 1.18);
+  const double a = random.range(0.72, 1.3), b = random.range(0.8, 1.2);
   const double keepVolume = std::cbrt(1 / (a * b));
   body.stretch = {a * keepVolume, b * keepVolume, keepVolume};
   const int lobes = margin == Margin::smooth ? 3 : 5 + random.integer(6);
-  const double height = margin == Margin::smooth ? 0.07 : margin == Margin::lobulated ? 0.26 : 0.18;
+  const double height = margin == Margin::smooth ? 0.1 : margin == Margin::lobulated ? 0.38 : 0.28;
+  body.roughness = margin == Margin::smooth ? random.range(0.02, 0.07) : random.range(0.06, 0.16);
+  body.roughnessKey = random.next();
   for (int i = 0; i < lobes; ++i) {
     body.lobes.push_back(
         {random.direction(), random.range(-0.5, 1) * height, random.range(3, margin == Margin::smooth ? 4 : 12)});
@@ -60,18 +62,18 @@ Nodule drawNodule(Random& random) {
 }
 
 void addSpicules(Random& random, Nodule& n) {
-  const int count = 8 + random.integer(12);
-  const double hu = n.texture == Texture::groundGlass ? -450 : 0;
+  const int count = 18 + random.integer(18);
+  const double hu = n.texture == Texture::groundGlass ? -250 : 20;
   for (int i = 0; i < count; ++i) {
     const Vec3 direction = random.direction();
     double surface = 0.5 * n.body.radiusMm;
     while (n.body.distance(n.body.centreMm + direction * surface) < 0) surface += 0.2;
     const Vec3 bend = random.direction() * 0.25;
-    const double length = n.body.radiusMm * random.range(0.25, 0.8);
+    const double length = n.body.radiusMm * random.range(0.4, 1.1);
     const Point3 a = n.body.centreMm + direction * (surface - 0.6);
     const Point3 b = a + direction * (0.5 * length), c = b + normalized(direction + bend) * (0.5 * length);
-    n.spicules.push_back(tube(a, b, 0.55, 0.4, hu));
-    n.spicules.push_back(tube(b, c, 0.4, 0.2, hu));
+    n.spicules.push_back(tube(a, b, 0.95, 0.6, hu));
+    n.spicules.push_back(tube(b, c, 0.6, 0.25, hu));
   }
 }
 

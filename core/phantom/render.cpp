@@ -44,10 +44,11 @@ class SliceRenderer {
     const image::Geometry& g = m_in.geometry;
     const double centre = g.originMm.z + slice * g.spacingMm.z;
     const int planes = std::max(1, static_cast<int>(std::ceil(m_in.sliceThicknessMm / kPlaneMm - 1e-9)));
-    m_rampMm = 0.5 * (g.spacingMm.x + m_in.sliceThicknessMm / planes);
+    m_planeMm = m_in.sliceThicknessMm / planes;
+    m_rampMm = 0.5 * (g.spacingMm.x + m_planeMm);
     std::fill(m_sum.begin(), m_sum.end(), 0.0F);
     for (int i = 0; i < planes; ++i) {
-      renderPlane(slice, centre + ((i + 0.5) / planes - 0.5) * m_in.sliceThicknessMm);
+      renderPlane(slice, centre + (i + 0.5 - 0.5 * planes) * m_planeMm);
       for (size_t k = 0; k < m_sum.size(); ++k) m_sum[k] += m_plane[k];
     }
     for (float& hu : m_sum) hu /= static_cast<float>(planes);
@@ -213,11 +214,12 @@ class SliceRenderer {
     }
   }
 
-  // Nine points for each voxel, as the truth must be exact.
+  // 27 points for each voxel, as the truth must be exact.
   void drawNodule(const Nodule& n, double z, bool solidPart) {
     const image::Geometry& g = m_in.geometry;
-    const double sx = g.spacingMm.x, sy = g.spacingMm.y, ramp = m_rampMm / 3;
-    const double reach = n.body.reachMm() + m_rampMm;
+    const double sx = g.spacingMm.x, sy = g.spacingMm.y;
+    const double ramp = solidPart ? m_rampMm / 3 : n.softEdgeMm();
+    const double reach = n.body.reachMm() + m_rampMm + n.softEdgeMm();
     const bool core = solidPart && n.texture == Texture::partSolid;
     const Point3& c = n.body.centreMm;
     if (std::abs(z - c.z) > reach) return;
@@ -228,17 +230,19 @@ class SliceRenderer {
     for (int y = top; y <= bottom; ++y) {
       for (int x = left; x <= right; ++x) {
         double covered = 0;
-        for (int k = 0; k < 9; ++k) {
-          const Point3 p{xOf(x) + (k % 3 - 1) * sx / 3, yOf(y) + (k / 3 - 1) * sy / 3, z};
+        for (int k = 0; k < 27; ++k) {
+          const Point3 p{xOf(x) + (k % 3 - 1) * sx / 3, yOf(y) + (k / 3 % 3 - 1) * sy / 3,
+                         z + (k / 9 - 1) * m_planeMm / 3};
           double d = n.body.distance(p);
           if (core) d = std::max(d, n.coreDistance(p));
           if (d > ramp) continue;
-          covered += clamp01(0.5 - std::max(d, m_in.fields.sample(kLung, p)) / ramp);
+          const double lung = clamp01(0.5 - 3 * m_in.fields.sample(kLung, p) / m_rampMm);
+          covered += lung * clamp01(0.5 - d / ramp);
         }
         if (covered <= 0) continue;
         const double hu = solidPart ? n.hu : n.groundGlassHu({xOf(x), yOf(y), z});
         float& value = m_plane[static_cast<size_t>(y) * static_cast<size_t>(m_nx) + static_cast<size_t>(x)];
-        value = mixHu(value, static_cast<float>(hu), static_cast<float>(covered / 9));
+        value = mixHu(value, static_cast<float>(hu), static_cast<float>(covered / 27));
       }
     }
   }
@@ -284,7 +288,8 @@ class SliceRenderer {
   const std::vector<std::vector<uint32_t>> (&m_buckets)[kLayerCount];
   float m_tableTopY;
   int m_nx, m_ny;
-  double m_rampMm = 1;
+  double m_planeMm = 1;  ///< distance of the planes that make a slice
+  double m_rampMm = 1;   ///< width of the edge of a shape
   float m_ramp = 1;
   std::vector<float> m_plane, m_sum, m_alpha, m_paint, m_scratch, m_low;
   std::vector<int> m_cell;

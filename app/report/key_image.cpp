@@ -240,10 +240,11 @@ std::vector<std::pair<std::string, std::string>> facts(const image::Volume& volu
   if (f.measurements) {
     const detect::Measurements& m = *f.measurements;
     out.push_back({"Long × short axis", fmt::format("{:.1f} × {:.1f} mm", m.longAxisMm, m.shortAxisMm)});
-    out.push_back({"Volume", fmt::format("{:.0f} mm³ (sphere of {:.1f} mm)", m.volumeMm3, m.diameterMm)});
+    out.push_back({"Volume", fmt::format("{:.0f} mm³", m.volumeMm3)});
+    out.push_back({"Sphere diameter", fmt::format("{:.1f} mm", m.diameterMm)});
     out.push_back({"Density", fmt::format("{:.0f} ± {:.0f} HU", m.meanHu, m.sdHu)});
   } else {
-    out.push_back({"Size", fmt::format("about {:.1f} mm (estimate, no mask)", f.estimatedDiameterMm)});
+    out.push_back({"Size", fmt::format("~{:.1f} mm (no mask)", f.estimatedDiameterMm)});
   }
   out.push_back({"Score", fmt::format("{:.2f}", f.score)});
   out.push_back({"Slice", fmt::format("{} of {}, z = {:.1f} mm", g.nearestVoxel(at).z + 1, g.size.z, at.z)});
@@ -275,7 +276,7 @@ void drawTexts(cairo_t* c, const image::Volume& volume, const Finding& f, const 
   double line = y + 48;
   for (const auto& [name, value] : facts(volume, f, o)) {
     drawText(c, x, line, name, 12, kDim);
-    drawText(c, x + 108, line, value, 12, kText);
+    drawText(c, x + 128, line, value, 12, kText);
     line += 24;
   }
 }

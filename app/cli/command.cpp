@@ -1,6 +1,8 @@
 #include "app/cli/command.h"
 
+#include <atomic>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <string_view>
@@ -20,7 +22,7 @@ extern "C" void onInterrupt(int) {
 }
 
 std::string clockText(double seconds) {
-  const int s = static_cast<int>(seconds + 0.5);
+  const long s = std::lround(seconds);
   return fmt::format("{}:{:02}", s / 60, s % 60);
 }
 
@@ -44,8 +46,7 @@ std::string versionText() {
                      kFindingsSchemaVersion, kModelSchemaVersion);
 }
 
-int reportError(const Error& error) {
-  fmt::print(stderr, "lynceus: {}\n", error.message);
+int exitCodeOf(const Error& error) {
   switch (error.code) {
     case ErrorCode::wrongUse: return kExitWrongUse;
     case ErrorCode::badInput:
@@ -58,6 +59,11 @@ int reportError(const Error& error) {
   return kExitInternal;
 }
 
+int reportError(const Error& error) {
+  fmt::print(stderr, "lynceus: {}\n", error.message);
+  return exitCodeOf(error);
+}
+
 TerminalContext::TerminalContext(std::string title) : job::Context(makeBar(std::move(title))) {
   g_running = this;
   std::signal(SIGINT, onInterrupt);
@@ -66,6 +72,10 @@ TerminalContext::TerminalContext(std::string title) : job::Context(makeBar(std::
 TerminalContext::~TerminalContext() {
   std::signal(SIGINT, SIG_DFL);
   g_running = nullptr;
+  clear();
+}
+
+void TerminalContext::clear() const {
   if (isatty(fileno(stderr))) fmt::print(stderr, "\r\033[K");
 }
 

@@ -39,7 +39,10 @@ inline constexpr AddCommand kCommands[] = {addInfo, addConvert, addDetect, addBa
 /// "lynceus 0.1.0 (commit …, findings schema 1, model schema 1)"
 std::string versionText();
 
-/// Prints "lynceus: <message>" to stderr and returns the exit code that belongs to the error.
+/// The exit code that belongs to an error.
+int exitCodeOf(const Error& error);
+
+/// Prints "lynceus: <message>" to stderr and returns the error's exit code.
 int reportError(const Error& error);
 
 /// A Context that draws a progress bar with the time left on stderr where that is a terminal, else nothing, and that
@@ -48,8 +51,8 @@ class TerminalContext : public job::Context {
  public:
   explicit TerminalContext(std::string title);
   ~TerminalContext();
-  TerminalContext(const TerminalContext&) = delete;
-  TerminalContext& operator=(const TerminalContext&) = delete;
+  /// Takes the bar away, so that results can be printed.
+  void clear() const;
 };
 
 }  // namespace lynceus::cli

@@ -27,10 +27,8 @@ std::string headline(const DetectionResult& r) {
       // "No findings" must not be read off a search that did not see everything.
       return fmt::format("PARTIAL RESULT, {} in the part searched: {}", r.findings.empty() ? "nothing found" : count(r),
                          because);
-    case Status::rejectedInput:
-      return fmt::format("INPUT REJECTED, not searched: {}", because);
-    case Status::failed:
-      return fmt::format("FAILED, no result: {}", because);
+    case Status::rejectedInput: return fmt::format("INPUT REJECTED, not searched: {}", because);
+    case Status::failed: return fmt::format("FAILED, no result: {}", because);
   }
   return {};
 }

@@ -138,10 +138,13 @@ void paintPanel(cairo_surface_t* surface, const Panel& panel, const image::Volum
     uint32_t* row = pixels + (panel.y + py) * kWidth + panel.x;
     for (int px = 0; px < panel.width; ++px) {
       const double y = static_cast<double>(py) + 0.5, x = px + 0.5;
-      const double share = (volume.sampleAt(panel.toPatient(x, y)) - low) / o.windowWidthHu;
-      const auto grey = static_cast<uint32_t>(std::lround(std::clamp(share, 0.0, 1.0) * 255));
+      const Point3 point = panel.toPatient(x, y);
+      const double share = (volume.sampleAt(point) - low) / o.windowWidthHu;
+      // Outside the volume nothing is known: black, whatever the window makes of air.
+      const bool known = volume.geometry().contains(volume.geometry().nearestVoxel(point));
+      const auto grey = known ? static_cast<uint32_t>(std::lround(std::clamp(share, 0.0, 1.0) * 255)) : 0U;
       row[px] = grey << 16 | grey << 8 | grey;
-      if (mask == nullptr || mask->inside(panel.toPatient(x, y))) continue;
+      if (mask == nullptr || mask->inside(point)) continue;
       // The line runs outside the mask: no voxel of the lesion is painted over.
       const bool beside = mask->inside(panel.toPatient(x - 1, y)) || mask->inside(panel.toPatient(x + 1, y)) ||
                           mask->inside(panel.toPatient(x, y - 1)) || mask->inside(panel.toPatient(x, y + 1));
@@ -255,13 +258,10 @@ std::vector<std::pair<std::string, std::string>> facts(const image::Volume& volu
 
 const char* reviewText(detect::ReviewState state) {
   switch (state) {
-    case detect::ReviewState::accepted:
-      return "Research use only – accepted by a reviewer";
-    case detect::ReviewState::rejected:
-      return "Research use only – rejected by a reviewer";
+    case detect::ReviewState::accepted: return "Research use only – accepted by a reviewer";
+    case detect::ReviewState::rejected: return "Research use only – rejected by a reviewer";
     case detect::ReviewState::proposed:
-    case detect::ReviewState::edited:
-      return "Research use only – not reviewed";
+    case detect::ReviewState::edited: return "Research use only – not reviewed";
   }
   return "";
 }

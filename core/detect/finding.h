@@ -73,7 +73,7 @@ struct SeriesReference {
   std::string source;  ///< the path as given
   std::string studyUid, seriesUid, seriesDescription;
   std::string patientId, patientName, patientBirthDate;
-  std::string instancesSha256;  ///< over the sorted SOP instance UIDs, empty where the source has none
+  std::string instancesSha256;  ///< over the sorted SOP Instance UIDs, or an image file's bytes
   int instanceCount = 0;
 };
 

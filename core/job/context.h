@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <string_view>
+#include <utility>
 
 namespace lynceus::job {
 
@@ -14,17 +15,26 @@ class Context {
 
   Context() = default;
   /// @param sink  called on the working thread with fraction in 0..1 and a short phrase; must return quickly.
-  explicit Context(ProgressSink sink) : m_sink(std::move(sink)) {}
+  /// @param parent  cancelling it cancels this one too; must outlive it.
+  explicit Context(ProgressSink sink, const Context* parent = nullptr) : m_sink(std::move(sink)), m_parent(parent) {}
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
 
   void progress(double fraction, std::string_view what) const {
     if (m_sink) m_sink(fraction, what);
   }
   void cancel() { m_cancelled = true; }
   /// Work polls this at least every 100 ms and returns ErrorCode::cancelled when it is true.
-  bool cancelled() const { return m_cancelled; }
+  bool cancelled() const { return m_cancelled || (m_parent && m_parent->cancelled()); }
+
+  /// For a step of the work: its 0..1 becomes from..to of this one.
+  Context part(double from, double to) const {
+    return Context([this, from, to](double f, std::string_view what) { progress(from + (to - from) * f, what); }, this);
+  }
 
  private:
   ProgressSink m_sink;
+  const Context* m_parent = nullptr;
   std::atomic<bool> m_cancelled = false;
 };
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/atomic_file.h"
+#include "core/version.h"
 #include "io/results/json_reader.h"
 
 namespace lynceus::results {
@@ -309,8 +310,10 @@ Expected<DetectionResult> readFindingsJson(const std::filesystem::path& path) {
   return result;
 }
 
-Expected<void> writeFindingsJson(const DetectionResult& result, const std::filesystem::path& path) {
-  const std::string text = print(toJson(result)) + "\n";
+Expected<void> writeFindingsJson(const DetectionResult& result, const std::filesystem::path& path, const json& extra) {
+  json document = extra;
+  document.update(toJson(result));
+  const std::string text = print(document) + "\n";
   if (const auto readable = fromJson(json::parse(text)); !readable) {
     return makeError(ErrorCode::internal, "{}: the result is not valid: {}", path.string(), readable.error().message);
   }

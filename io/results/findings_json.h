@@ -11,8 +11,6 @@
 
 namespace lynceus::results {
 
-inline constexpr int kFindingsSchemaVersion = 1;
-
 /// Positions are LPS in mm; what needs a mask (diameterMm, volumeMm3, …) is null where there is none.
 nlohmann::json toJson(const detect::DetectionResult& result);
 
@@ -25,6 +23,8 @@ Expected<detect::DetectionResult> readFindingsJson(const std::filesystem::path& 
 
 /// The file is complete or not there, and readFindingsJson accepts it (ErrorCode::internal for a result it would not,
 /// such as one with a measurement that is not a number). ErrorCode::resource where the disk says no.
-Expected<void> writeFindingsJson(const detect::DetectionResult& result, const std::filesystem::path& path);
+/// @param extra  further members of the document, such as what a phantom says about itself; readers ignore them.
+Expected<void> writeFindingsJson(const detect::DetectionResult& result, const std::filesystem::path& path,
+                                 const nlohmann::json& extra = nlohmann::json::object());
 
 }  // namespace lynceus::results

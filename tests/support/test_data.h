@@ -1,18 +1,22 @@
-// Where tests find real CT data, which is never part of the repository.
+// Where tests find real images: $LYNCEUS_TEST_DATA, else ../shared/data beside the source folder.
 #pragma once
 
 #include <cstdlib>
 #include <filesystem>
+#include <string>
 
 namespace lynceus::test {
 
-/// The path of a file or folder of the test data, or an empty path where it is not there: then GTEST_SKIP().
-inline std::filesystem::path testData(const std::filesystem::path& relative) {
+/// The path of `relative` in the data folder; empty where there is none. Then skip:
+/// `if (data.empty()) GTEST_SKIP() << kNoTestData;`
+inline std::filesystem::path testData(const std::string& relative) {
+  namespace fs = std::filesystem;
   const char* set = std::getenv("LYNCEUS_TEST_DATA");
-  const std::filesystem::path path =
-      (set != nullptr ? std::filesystem::path(set) : std::filesystem::path(LYNCEUS_SOURCE_DIR) / "../shared/data") /
-      relative;
-  return std::filesystem::exists(path) ? path : std::filesystem::path();
+  const fs::path folder = set && *set ? fs::path(set) : fs::path(LYNCEUS_SOURCE_DIR) / "../shared/data";
+  std::error_code ignored;
+  return fs::exists(folder / relative, ignored) ? folder / relative : fs::path();
 }
+
+inline constexpr const char* kNoTestData = "real images are not here: set LYNCEUS_TEST_DATA to their folder";
 
 }  // namespace lynceus::test

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "core/measure/measure.h"
+#include "core/measure/nodule_mask.h"
 #include "tests/support/npz.h"
 #include "tests/support/test_data.h"
 
@@ -35,6 +36,11 @@ image::Volume ballVolume(const std::array<Vec3, 3>& direction, Vec3 ballMm) {
         hu.push_back(static_cast<int16_t>(-860 + share * 900));
       }
   return image::Volume::create(g, std::move(hu)).value();
+}
+
+void addMask(const image::Volume& volume, detect::Finding& finding) {
+  finding.mask = measure::segmentNodule(volume, finding.centerMm, finding.estimatedDiameterMm).value();
+  finding.measurements = measure::measure(volume, *finding.mask);
 }
 
 /// Grey value at a pixel of the file (0 to 255), or -1 where the pixel has a colour.
@@ -86,7 +92,7 @@ TEST(KeyImage, PaintsNothingOverTheLesionButItsAxes) {
   detect::Finding finding;
   finding.centerMm = {0, 0, 1};
   finding.estimatedDiameterMm = 10;
-  ASSERT_TRUE(measure::addMaskAndMeasurements(volume, finding));
+  addMask(volume, finding);
   const auto path = temporary("lesion.png");
   ASSERT_TRUE(writeKeyImage(volume, finding, {}, path));
   const Picture picture(path);
@@ -115,7 +121,7 @@ TEST(KeyImage, SaysWhereItCannotBeWritten) {
 
 TEST(KeyImage, OfARealNoduleIsTheSameEachTime) {
   const auto data = test::testData("train/nodules134_train.npz");
-  if (data.empty()) GTEST_SKIP() << "train/nodules134_train.npz is not there: set LYNCEUS_TEST_DATA";
+  if (data.empty()) GTEST_SKIP() << test::kNoTestData;
   constexpr size_t kCube = 51 * 51 * 51;
   const auto hu = test::npzArray<int16_t>(data, "hu");
   const auto first = hu.begin() + 2 * int64_t{kCube};
@@ -125,7 +131,7 @@ TEST(KeyImage, OfARealNoduleIsTheSameEachTime) {
   finding.id = 1;
   finding.score = 0.93;
   finding.estimatedDiameterMm = 16;
-  ASSERT_TRUE(measure::addMaskAndMeasurements(volume, finding));
+  addMask(volume, finding);
   const KeyImageOptions options{1500, -600, "LIDC-IDRI example", "1 mm cube"};
   const auto read = [](const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);

@@ -1,0 +1,124 @@
+#include "app/cli/detect_study.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include "app/cli/command.h"
+#include "app/report/key_image.h"
+#include "core/sha256.h"
+#include "io/results/findings_json.h"
+
+namespace lynceus::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+image::Geometry geometryOf(const io::dicom::Series& series) {
+  image::Geometry g;
+  g.size = series.size;
+  g.spacingMm = series.spacingMm;
+  return g;
+}
+
+model::SeriesFacts factsOf(const io::dicom::SeriesIdentity& identity) {
+  return {identity.modality, identity.sliceThicknessMm.value_or(0)};
+}
+
+/// What an error means for the study: its input is at fault, the user stopped it, or something broke.
+detect::Status statusOf(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::badInput:
+    case ErrorCode::badGeometry:
+    case ErrorCode::unsupported: return detect::Status::rejectedInput;
+    default: return detect::Status::failed;
+  }
+}
+
+StudyResult failedStudy(const Error& error, detect::SeriesReference reference) {
+  StudyResult study;
+  study.result.status = statusOf(error.code);
+  study.result.reason = error.message;
+  study.result.series = std::move(reference);
+  study.error = error;
+  return study;
+}
+
+}  // namespace
+
+SeriesChoice chooseForModel(const std::vector<const io::dicom::Series*>& series, const model::InputRules& rules) {
+  const auto fits = [&](const io::dicom::Series& s) {
+    return s.report.regular() && model::brokenRule(rules, geometryOf(s), factsOf(s.identity)).empty();
+  };
+  const auto better = [&](const io::dicom::Series* a, const io::dicom::Series* b) {
+    if (fits(*a) != fits(*b)) return fits(*a);
+    if (fits(*a) && a->spacingMm.z != b->spacingMm.z) return a->spacingMm.z < b->spacingMm.z;
+    return a->size.z > b->size.z;
+  };
+  SeriesChoice choice;
+  for (size_t i = 1; i < series.size(); ++i) {
+    if (better(series[i], series[choice.index])) choice.index = i;
+  }
+  if (series.size() < 2) return choice;
+  const io::dicom::Series& chosen = *series[choice.index];
+  const auto fitting = std::count_if(series.begin(), series.end(), [&](const auto* s) { return fits(*s); });
+  choice.why = fitting > 0 ? fmt::format("{} of {} series fit the model; '{}' has the thinnest slices ({:.2f} mm, {} slices)",
+                                         fitting, series.size(), chosen.name(), chosen.spacingMm.z, chosen.size.z)
+                           : fmt::format("none of {} series fits the model; trying '{}', which has the most slices ({})",
+                                         series.size(), chosen.name(), chosen.size.z);
+  return choice;
+}
+
+StudyResult detectSeries(const io::Source& source, size_t index, detect::Pipeline& pipeline, const detect::Options& options,
+                         job::Context& context) {
+  job::Context loading = context.part(0, 0.2);
+  const auto loaded = io::loadSeries(source, index, loading);
+  if (!loaded) return failedStudy(loaded.error(), io::describeSeries(source, index));
+  auto result = pipeline.run(loaded->volume, factsOf(loaded->identity), options, context.part(0.2, 1));
+  if (!result) return failedStudy(result.error(), loaded->reference);
+  StudyResult study{std::move(*result), loaded->volume, std::nullopt};
+  study.result.series = loaded->reference;
+  study.result.remarks.insert(study.result.remarks.begin(), loaded->remarks.begin(), loaded->remarks.end());
+  if (study.result.status == detect::Status::rejectedInput) study.error = Error{ErrorCode::badInput, study.result.reason};
+  return study;
+}
+
+std::string resultKey(const detect::SeriesReference& series, const model::Package& package, const detect::Options& options) {
+  return sha256(fmt::format("{}\n{}\n{}\n{}\n{}", series.seriesUid, series.instancesSha256, package.weightsSha256(),
+                            static_cast<int>(options.region), options.threshold.value_or(package.output.threshold)));
+}
+
+Expected<void> prepareOutputFolder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) {
+    return makeError(ErrorCode::resource, "{}: the output folder cannot be made ({}); choose another with -o",
+                     folder.string(), error.message());
+  }
+  const fs::path probe = folder / ".lynceus-write-test";
+  const bool written = static_cast<bool>(std::ofstream(probe) << "x" << std::flush);
+  fs::remove(probe, error);
+  if (!written) {
+    return makeError(ErrorCode::resource,
+                     "{}: the output folder cannot be written (no permission or the disk is full); choose another with -o",
+                     folder.string());
+  }
+  return {};
+}
+
+Expected<void> writeResult(const StudyResult& study, const fs::path& folder) {
+  if (auto ready = prepareOutputFolder(folder); !ready) return ready;
+  for (const detect::Finding& f : study.result.findings) {
+    const fs::path path = folder / fmt::format("finding-{:02}.png", f.id);
+    if (auto written = report::writeKeyImage(*study.volume, f, {}, path); !written) return written;
+  }
+  // Last, so that a folder with findings.json is a complete one.
+  return results::writeFindingsJson(study.result, folder / "findings.json");
+}
+
+int exitCodeOf(const StudyResult& study) {
+  if (study.result.status == detect::Status::succeeded) return kExitOk;
+  if (study.result.status == detect::Status::partial) return kExitPartial;
+  return study.error ? exitCodeOf(*study.error) : kExitInternal;
+}
+
+}  // namespace lynceus::cli

@@ -1,0 +1,21 @@
+// Where to search for lung lesions: the lungs with a wide band around them, without trachea, bowel and outside air.
+#pragma once
+
+#include <optional>
+
+#include "core/image/volume.h"
+
+namespace lynceus::detect {
+
+/// The mask lies on a coarse grid of its own (about 3 mm) over the same extent as the volume.
+struct LungRegion {
+  image::Mask mask;       ///< where a lesion's centre may lie
+  double lungVolumeMl = 0;  ///< of the aerated lung inside
+};
+
+/// Air inside the body that survives an opening with a ball wider than the trachea, grown by a band that reaches
+/// lesions at the pleura and the mediastinum.
+/// @return nothing where less than 200 ml of lung is found: then the whole volume must be searched.
+std::optional<LungRegion> findLungRegion(const image::Volume& volume);
+
+}  // namespace lynceus::detect

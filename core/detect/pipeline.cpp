@@ -1,0 +1,241 @@
+#include "core/detect/pipeline.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <ctime>
+
+#include "core/detect/decode.h"
+#include "core/detect/lung_region.h"
+#include "core/detect/tiling.h"
+#include "core/image/resample.h"
+#include "core/measure/measure.h"
+#include "core/measure/nodule_mask.h"
+#include "core/nn/onnx_import.h"
+#include "core/parallel.h"
+#include "core/version.h"
+
+namespace lynceus::detect {
+namespace {
+
+using image::Geometry;
+using image::Image;
+using image::Int3;
+using image::Mask;
+using image::Vec3;
+
+/// Milliseconds since it was made or last asked.
+class Stopwatch {
+ public:
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const double ms = std::chrono::duration<double, std::milli>(now - m_last).count();
+    m_last = now;
+    return ms;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point m_last = std::chrono::steady_clock::now();
+};
+
+std::string nowUtc() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+/// The part of the volume's index space that the set voxels of a coarse mask over the same extent cover.
+image::IndexBox boxOf(const Mask& mask, const Geometry& volume) {
+  Int3 low = mask.geometry.size, high{-1, -1, -1};
+  for (int z = 0; z < mask.geometry.size.z; ++z) {
+    for (int y = 0; y < mask.geometry.size.y; ++y) {
+      for (int x = 0; x < mask.geometry.size.x; ++x) {
+        if (!mask.at(x, y, z)) continue;
+        low = {std::min(low.x, x), std::min(low.y, y), std::min(low.z, z)};
+        high = {std::max(high.x, x), std::max(high.y, y), std::max(high.z, z)};
+      }
+    }
+  }
+  const Vec3 a = volume.toIndex(mask.geometry.toPatient({low.x - 0.5, low.y - 0.5, low.z - 0.5}));
+  const Vec3 b = volume.toIndex(mask.geometry.toPatient({high.x + 0.5, high.y + 0.5, high.z + 0.5}));
+  const auto first = [](double v) { return std::max(0, static_cast<int>(std::floor(v + 0.5))); };
+  const auto count = [](int from, double to, int size) {
+    return std::clamp(static_cast<int>(std::ceil(to + 0.5)) - from, 1, size - from);
+  };
+  image::IndexBox box{{first(a.x), first(a.y), first(a.z)}, {}};
+  box.size = {count(box.first.x, b.x, volume.size.x), count(box.first.y, b.y, volume.size.y),
+              count(box.first.z, b.z, volume.size.z)};
+  return box;
+}
+
+/// One tile as network input: HU mapped to 0..1; what lies outside the grid is air.
+nn::Tensor tileInput(const Image<float>& hu, const TilePlan& plan, const Tile& tile, const model::Preprocessing& p) {
+  nn::Tensor input = nn::Tensor::zeros({1, 1, plan.size.z, plan.size.y, plan.size.x});
+  std::vector<float>& out = input.floats();
+  const float low = static_cast<float>(p.lowHu), scale = static_cast<float>(1 / (p.highHu - p.lowHu));
+  const auto window = [=](float v) { return std::clamp((v - low) * scale, 0.0f, 1.0f); };
+  const float air = window(image::kAirHu);
+  const Int3 size = hu.geometry.size;
+  parallelFor(plan.size.z, [&](int64_t tz) {
+    const int z = tile.start.z + static_cast<int>(tz);
+    for (int ty = 0; ty < plan.size.y; ++ty) {
+      const int y = tile.start.y + ty;
+      float* row = out.data() + (tz * plan.size.y + ty) * plan.size.x;
+      for (int tx = 0; tx < plan.size.x; ++tx) {
+        const int x = tile.start.x + tx;
+        const bool inside = z < size.z && y < size.y && x < size.x;  // tiles never start before the grid
+        row[tx] = inside ? window(hu.at(x, y, z)) : air;
+      }
+    }
+  });
+  return input;
+}
+
+bool inCore(const Tile& tile, const Vec3& p) {
+  const auto within = [](double v, int first, int last) { return v >= first - 0.5 && v < last - 0.5; };
+  return within(p.x, tile.coreFirst.x, tile.coreLast.x) && within(p.y, tile.coreFirst.y, tile.coreLast.y) &&
+         within(p.z, tile.coreFirst.z, tile.coreLast.z);
+}
+
+bool insideMask(const Mask& mask, const image::Point3& pointMm) {
+  const Int3 v = mask.geometry.nearestVoxel(pointMm);
+  return mask.geometry.contains(v) && mask.at(v.x, v.y, v.z);
+}
+
+BoxMm boxAround(const Geometry& grid, const Candidate& c) {
+  // The grid's axes need not be the patient's: take the hull of the eight corners.
+  BoxMm box{{1e9, 1e9, 1e9}, {-1e9, -1e9, -1e9}};
+  for (int corner = 0; corner < 8; ++corner) {
+    const image::Point3 p = grid.toPatient({c.center.x + (corner & 1 ? 0.5 : -0.5) * c.size.x,
+                                            c.center.y + (corner & 2 ? 0.5 : -0.5) * c.size.y,
+                                            c.center.z + (corner & 4 ? 0.5 : -0.5) * c.size.z});
+    box.min = {std::min(box.min.x, p.x), std::min(box.min.y, p.y), std::min(box.min.z, p.z)};
+    box.max = {std::max(box.max.x, p.x), std::max(box.max.y, p.y), std::max(box.max.z, p.z)};
+  }
+  return box;
+}
+
+Finding makeFinding(const Candidate& c, const Geometry& grid, const model::Package& package) {
+  Finding f;
+  f.kind = package.output.kind;
+  f.centerMm = grid.toPatient(c.center);
+  f.boxMm = boxAround(grid, c);
+  f.estimatedDiameterMm = std::cbrt(c.size.x * c.size.y * c.size.z) * package.preprocessing.spacingMm;
+  f.rawScore = 1 / (1 + std::exp(-c.logit));
+  f.score = 1 / (1 + std::exp(-(package.calibration.slope * c.logit + package.calibration.intercept)));
+  return f;
+}
+
+void segmentAndMeasure(const image::Volume& volume, std::vector<Finding>& findings) {
+  for (Finding& f : findings) {
+    auto mask = measure::segmentNodule(volume, f.centerMm, f.estimatedDiameterMm);
+    if (!mask) continue;  // a finding without a mask carries no measurements, and says so by their absence
+    f.measurements = measure::measure(volume, *mask);
+    f.mask = std::move(*mask);
+  }
+}
+
+}  // namespace
+
+Pipeline::Pipeline(model::Package package, nn::Graph graph, std::shared_ptr<compute::Device> device)
+    : m_package(std::move(package)), m_graph(std::move(graph)), m_device(std::move(device)) {}
+
+Expected<Pipeline> Pipeline::create(model::Package package, std::shared_ptr<compute::Device> device) {
+  if (auto verified = model::verifyPackage(package); !verified) return passError(verified);
+  auto graph = nn::importOnnx(package.folder / package.network);
+  if (!graph) return passError(graph);
+  if (graph->inputs.size() != 1) {
+    return makeError(ErrorCode::badInput, "{}: a detector has one input, this network has {}",
+                     (package.folder / package.network).string(), graph->inputs.size());
+  }
+  return Pipeline(std::move(package), std::move(*graph), std::move(device));
+}
+
+Expected<compute::Executable*> Pipeline::executableFor(const Int3& tileSize) {
+  if (!m_executable || !(m_compiledFor == tileSize)) {
+    m_executable.reset();
+    auto compiled = m_device->compile(m_graph, {{m_graph.inputs[0].name, {1, 1, tileSize.z, tileSize.y, tileSize.x}}});
+    if (!compiled) return passError(compiled);
+    m_executable = std::move(*compiled);
+    m_compiledFor = tileSize;
+  }
+  return m_executable.get();
+}
+
+Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model::SeriesFacts& facts,
+                                        const Options& options, const job::Context& context) {
+  Stopwatch total, watch;
+  DetectionResult result;
+  result.geometry = volume.geometry();
+  const model::Preprocessing& pre = m_package.preprocessing;
+  result.provenance = {m_package.id, m_package.version, m_package.weightsSha256(), m_device->description(), "fp32",
+                       fmt::format("{:.2f} mm isotropic, window {:.0f} to {:.0f} HU", pre.spacingMm, pre.lowHu, pre.highHu),
+                       nowUtc(), kVersion, kCommit};
+  if (std::string rule = model::brokenRule(m_package.input, volume.geometry(), facts); !rule.empty()) {
+    result.status = Status::rejectedInput;
+    result.reason = std::move(rule);
+    return result;
+  }
+  const auto cancelled = [] { return makeError(ErrorCode::cancelled, "detection was cancelled"); };
+
+  context.progress(0, "lung region");
+  std::optional<LungRegion> lungs;
+  if (options.region == Region::lung) {
+    lungs = findLungRegion(volume);
+    if (!lungs) result.remarks.push_back("no lung found: the whole volume was searched");
+  }
+  result.timingsMs["region"] = watch.lap();
+  if (context.cancelled()) return cancelled();
+
+  context.progress(0.05, "resample");
+  const Geometry grid = lungs ? image::isotropicGeometry(volume.geometry(), pre.spacingMm, boxOf(lungs->mask, volume.geometry()))
+                              : image::isotropicGeometry(volume.geometry(), pre.spacingMm);
+  const Image<float> hu = image::resampleLinear(volume, grid);
+  result.timingsMs["resample"] = watch.lap();
+  if (context.cancelled()) return cancelled();
+
+  const TilePlan plan = planTiles(grid.size, m_package.tiling.maxSizeVoxels, m_package.tiling.overlapVoxels, m_package.tiling.multipleOf);
+  auto executable = executableFor(plan.size);
+  if (!executable) return passError(executable);
+  result.timingsMs["compile"] = watch.lap();
+
+  std::vector<Candidate> candidates;
+  for (size_t t = 0; t < plan.tiles.size(); ++t) {
+    if (context.cancelled()) return cancelled();
+    context.progress(0.1 + 0.8 * static_cast<double>(t) / static_cast<double>(plan.tiles.size()), "network");
+    const Tile& tile = plan.tiles[t];
+    auto tensors = (*executable)->run({tileInput(hu, plan, tile, pre)});
+    if (!tensors) return passError(tensors);
+    TileOutputs outputs;
+    for (size_t o = 0; o < tensors->size(); ++o) outputs.push_back({m_graph.outputs[o].name, std::move((*tensors)[o])});
+    auto found = m_package.output.coding == model::Coding::heatMap ? decodeHeatMap(outputs, m_package.output, pre.spacingMm)
+                                                                   : decodeAnchors(outputs, m_package.output);
+    if (!found) return passError(found);
+    for (Candidate& c : *found) {
+      c.center = c.center + Vec3{1.0 * tile.start.x, 1.0 * tile.start.y, 1.0 * tile.start.z};
+      if (inCore(tile, c.center) && (!lungs || insideMask(lungs->mask, grid.toPatient(c.center)))) candidates.push_back(c);
+    }
+  }
+  result.timingsMs["network"] = watch.lap();
+
+  context.progress(0.9, "measure");
+  const double threshold = options.threshold.value_or(m_package.output.threshold);
+  for (const Candidate& c : suppress(std::move(candidates), m_package.output.nmsIou, m_package.output.maxFindings)) {
+    Finding f = makeFinding(c, grid, m_package);
+    if (f.score < threshold) continue;
+    f.id = static_cast<int>(result.findings.size()) + 1;
+    result.findings.push_back(std::move(f));
+  }
+  if (context.cancelled()) return cancelled();
+  segmentAndMeasure(volume, result.findings);
+  result.timingsMs["measure"] = watch.lap();
+  result.timingsMs["total"] = total.lap();
+  result.status = Status::succeeded;
+  context.progress(1, "done");
+  return result;
+}
+
+}  // namespace lynceus::detect

@@ -1,0 +1,21 @@
+// Operators that map each number on its own, with up to two parameters.
+#pragma once
+
+#include <string>
+
+#include "core/nn/op_call.h"
+
+namespace lynceus::nn {
+
+struct Activation {
+  float (*apply)(float x, float alpha, float beta);
+  float alpha = 0, beta = 0;
+};
+
+/// Names of all of them, such as Relu (alpha, beta unused), LeakyRelu (alpha: slope), Clip (alpha..beta).
+const std::vector<std::string>& activationOperators();
+
+/// The function and parameters of such a node; Clip's limits may be attributes or constant inputs.
+Expected<Activation> activation(const OpCall& call);
+
+}  // namespace lynceus::nn

@@ -1,0 +1,126 @@
+#include <cstring>
+
+#include "core/nn/convolution.h"
+#include "core/nn/cpu/post_ops.h"
+#include "core/nn/passes/fuse.h"
+
+namespace lynceus::nn::cpu {
+namespace {
+
+using dnnl::memory;
+
+memory::dims dims(const Int3& v) { return {v[0], v[1], v[2]}; }
+
+// oneDNN counts the gaps between taps, ONNX the steps.
+memory::dims gaps(const Int3& dilation) { return {dilation[0] - 1, dilation[1] - 1, dilation[2] - 1}; }
+
+// ONNX keeps (M, C/g, taps) and, transposed, (C, M/g, taps); oneDNN wants (g, M/g, C/g, taps) in any order.
+memory::desc weightsDesc(const Convolution& c, bool transposed) {
+  const int64_t g = c.groups, m = c.outputsPerGroup(), in = c.inputsPerGroup(), taps = c.window.taps();
+  const Int3& k = c.window.kernel;
+  memory::dims shape{g, m, in, k[0], k[1], k[2]};
+  memory::dims strides{m * in * taps, in * taps, taps, k[1] * k[2], k[2], 1};
+  if (transposed) {
+    strides[1] = taps;
+    strides[2] = m * taps;
+  }
+  if (g == 1) {
+    shape.erase(shape.begin());
+    strides.erase(strides.begin());
+  }
+  return {shape, memory::data_type::f32, strides};
+}
+
+struct Prepared {
+  memory weights, bias;
+  memory::desc source, destination;
+};
+
+// Brings the weights into the order the primitive chose, once.
+template <class PrimitiveDesc>
+Prepared prepare(const OpCall& call, const PrimitiveDesc& pd, const memory::desc& given) {
+  Prepared p{memory(pd.weights_desc(), engine()), {}, pd.src_desc(), pd.dst_desc()};
+  dnnl::stream stream(engine());
+  memory from = wrap(given, call.floats(1));
+  dnnl::reorder(from, p.weights).execute(stream, from, p.weights);
+  stream.wait();
+  if (call.has(2)) {
+    p.bias = memory(pd.bias_desc(), engine());
+    std::memcpy(p.bias.get_data_handle(), call.floats(2), call.input(2).value->floats().size() * sizeof(float));
+  }
+  return p;
+}
+
+template <class Primitive, class PrimitiveDesc>
+Step makeStep(const OpCall& call, const PrimitiveDesc& pd, const memory::desc& givenWeights) {
+  Step step;
+  step.scratchBytes = pd.scratchpad_desc().get_size();
+  const bool residual = call.has(kResidualInput);
+  if (residual) step.inPlace = static_cast<int>(kResidualInput);
+  if (residual && call.input(kResidualInput).value) step.constants.push_back(kResidualInput);
+  step.run = [primitive = Primitive(pd), p = prepare(call, pd, givenWeights), residual,
+              scratch = pd.scratchpad_desc()](const Arguments& a) {
+    if (residual && a.inputs[kResidualInput] != a.outputs[0])
+      std::memcpy(a.outputs[0], a.inputs[kResidualInput], p.destination.get_size());
+    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, wrap(p.source, a.inputs[0])},
+                                              {DNNL_ARG_WEIGHTS, p.weights},
+                                              {DNNL_ARG_DST, wrap(p.destination, a.outputs[0])},
+                                              {DNNL_ARG_SCRATCHPAD, wrap(scratch, a.scratch)}};
+    if (p.bias) arguments.emplace(DNNL_ARG_BIAS, p.bias);
+    primitive.execute(a.stream, arguments);
+  };
+  return step;
+}
+
+Expected<void> requireConstantWeights(const OpCall& call) {
+  if (call.isDynamic(1) || call.isDynamic(2))
+    return call.refuse("weights that depend on the input cannot run on the cpu");
+  return {};
+}
+
+memory::desc anyDesc(const memory::dims& shape) { return {shape, memory::data_type::f32, memory::format_tag::any}; }
+
+Expected<Step> conv(const OpCall& call, const std::vector<ValueType>&) {
+  if (auto ok = requireConstantWeights(call); !ok) return passError(ok);
+  const auto c = convolution(call);
+  if (!c) return passError(c);
+  const Window& w = c->window;
+  const memory::desc given = weightsDesc(*c, false);
+  const memory::desc bias = call.has(2) ? anyDesc({c->outputChannels}) : memory::desc();
+  const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
+                                             channelsLastDesc(c->input.n, c->input.c, c->input.space),
+                                             anyDesc(given.dims()), bias,
+                                             channelsLastDesc(c->input.n, c->outputChannels, w.output), dims(w.stride),
+                                             gaps(w.dilation), dims(w.padBegin), dims(w.padEnd));
+  const dnnl::convolution_forward::primitive_desc pd(desc, fusedAttribute(call), engine());
+  return makeStep<dnnl::convolution_forward>(call, pd, given);
+}
+
+Expected<Step> convTranspose(const OpCall& call, const std::vector<ValueType>& outputs) {
+  if (auto ok = requireConstantWeights(call); !ok) return passError(ok);
+  const auto c = transposedConvolution(call);
+  if (!c) return passError(c);
+  const Window& w = c->window;
+  const memory::desc given = weightsDesc(*c, true);
+  const memory::desc bias = call.has(2) ? anyDesc({c->outputChannels}) : memory::desc();
+  memory::dims padEnd;  // what is left of the full size behind the output; negative with output_padding
+  for (int a = 0; a < 3; ++a)
+    padEnd.push_back(w.stride[a] * (c->input.space[a] - 1) + w.extent(a) - w.padBegin[a] - w.output[a]);
+  try {
+    const dnnl::deconvolution_forward::desc desc(
+        dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct,
+        channelsLastDesc(c->input.n, c->input.c, c->input.space), anyDesc(given.dims()), bias,
+        channelsLastDesc(c->input.n, c->outputChannels, w.output), dims(w.stride), gaps(w.dilation), dims(w.padBegin),
+        padEnd);
+    const dnnl::deconvolution_forward::primitive_desc pd(desc, scratchpadAttribute(), engine());
+    return makeStep<dnnl::deconvolution_forward>(call, pd, given);
+  } catch (const dnnl::error&) {
+    return viaReference(call, outputs);  // oneDNN refuses some paddings
+  }
+}
+
+LYN_REGISTER_OP(cpu, "Conv", opset(1, 21), conv);
+LYN_REGISTER_OP(cpu, "ConvTranspose", opset(1, 21), convTranspose);
+
+}  // namespace
+}  // namespace lynceus::nn::cpu

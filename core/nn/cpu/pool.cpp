@@ -1,0 +1,61 @@
+#include "core/nn/pooling.h"
+
+#include "core/nn/cpu/kernel.h"
+
+namespace lynceus::nn::cpu {
+namespace {
+
+dnnl::memory::dims dims(const Int3& v) { return {v[0], v[1], v[2]}; }
+
+Expected<Step> onednnPool(const OpCall& call, dnnl::algorithm algorithm) {
+  const auto window = poolingWindow(call);
+  if (!window) return passError(window);
+  const Window& w = *window;
+  const Shape5 in = lift(call.shape(0));
+  dnnl::memory::dims gaps, padEnd;
+  for (int a = 0; a < 3; ++a) {
+    gaps.push_back(w.dilation[a] - 1);
+    // ceil_mode lets the last window reach behind the stated padding.
+    padEnd.push_back(
+        std::max(w.padEnd[a], (w.output[a] - 1) * w.stride[a] + w.extent(a) - in.space[a] - w.padBegin[a]));
+  }
+  const dnnl::pooling_v2_forward::desc desc(
+      dnnl::prop_kind::forward_inference, algorithm, channelsLastDesc(in.n, in.c, in.space),
+      channelsLastDesc(in.n, in.c, w.output), dims(w.stride), dims(w.kernel), gaps, dims(w.padBegin), padEnd);
+  const dnnl::pooling_v2_forward::primitive_desc pd(desc, scratchpadAttribute(), engine());
+  Step step;
+  step.scratchBytes = pd.scratchpad_desc().get_size();
+  step.run = [primitive = dnnl::pooling_v2_forward(pd), pd](const Arguments& a) {
+    primitive.execute(a.stream, {{DNNL_ARG_SRC, wrap(pd.src_desc(), a.inputs[0])},
+                                 {DNNL_ARG_DST, wrap(pd.dst_desc(), a.outputs[0])},
+                                 {DNNL_ARG_SCRATCHPAD, wrap(pd.scratchpad_desc(), a.scratch)}});
+  };
+  return step;
+}
+
+Expected<Step> poolOrReference(const OpCall& call, const std::vector<ValueType>& outputs, dnnl::algorithm algorithm) {
+  try {
+    return onednnPool(call, algorithm);
+  } catch (const dnnl::error&) {
+    return viaReference(call, outputs);  // oneDNN refuses some paddings
+  }
+}
+
+Expected<Step> maxPool(const OpCall& call, const std::vector<ValueType>& outputs) {
+  return poolOrReference(call, outputs, dnnl::algorithm::pooling_max);
+}
+
+Expected<Step> averagePool(const OpCall& call, const std::vector<ValueType>& outputs) {
+  const bool withPadding = call.integer("count_include_pad", 0) != 0;
+  // oneDNN would count the voxels that ceil_mode adds behind the padding.
+  if (withPadding && call.integer("ceil_mode", 0) != 0) return viaReference(call, outputs);
+  return poolOrReference(
+      call, outputs,
+      withPadding ? dnnl::algorithm::pooling_avg_include_padding : dnnl::algorithm::pooling_avg_exclude_padding);
+}
+
+LYN_REGISTER_OP(cpu, "MaxPool", opset(1, 21), maxPool);
+LYN_REGISTER_OP(cpu, "AveragePool", opset(7, 21), averagePool);
+
+}  // namespace
+}  // namespace lynceus::nn::cpu

@@ -1,0 +1,30 @@
+#include "core/nn/cpu/kernel.h"
+
+namespace lynceus::nn::cpu {
+namespace {
+
+Expected<Step> softmax(const OpCall& call, const std::vector<ValueType>& outputs) {
+  const Shape& shape = outputs[0].shape;
+  const auto rank = static_cast<int64_t>(shape.size());
+  const int64_t axis = *checkedAxis(call.integer("axis", call.opset() < 13 ? 1 : -1), rank);
+  if (elementCount(shape) == 0 || (call.opset() < 13 && axis != rank - 1)) return viaReference(call, outputs);
+  const Shape strides = storedStrides(shape);
+  const dnnl::memory::desc layout({shape.begin(), shape.end()}, dnnl::memory::data_type::f32,
+                                  dnnl::memory::dims(strides.begin(), strides.end()));
+  const dnnl::softmax_v2_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::softmax_accurate,
+                                            layout, layout, static_cast<int>(axis));
+  const dnnl::softmax_v2_forward::primitive_desc pd(desc, scratchpadAttribute(), engine());
+  Step step;
+  step.scratchBytes = pd.scratchpad_desc().get_size();
+  step.run = [primitive = dnnl::softmax_v2_forward(pd), layout, scratch = pd.scratchpad_desc()](const Arguments& a) {
+    primitive.execute(a.stream, {{DNNL_ARG_SRC, wrap(layout, a.inputs[0])},
+                                 {DNNL_ARG_DST, wrap(layout, a.outputs[0])},
+                                 {DNNL_ARG_SCRATCHPAD, wrap(scratch, a.scratch)}});
+  };
+  return step;
+}
+
+LYN_REGISTER_OP(cpu, "Softmax", opset(1, 21), softmax);
+
+}  // namespace
+}  // namespace lynceus::nn::cpu

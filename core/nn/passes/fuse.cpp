@@ -1,0 +1,175 @@
+#include "core/nn/passes/fuse.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/nn/activation.h"
+
+namespace lynceus::nn {
+namespace {
+
+bool isConstant(const Graph& graph, const std::string& name) { return graph.constants.count(name) != 0; }
+
+bool isOutput(const Graph& graph, const std::string& name) {
+  return std::any_of(graph.outputs.begin(), graph.outputs.end(), [&](const ValueInfo& o) { return o.name == name; });
+}
+
+// The one node that reads this node's result, if nothing else does; graph.nodes.size() otherwise.
+size_t onlyReader(const Graph& graph, const Node& node) {
+  const size_t none = graph.nodes.size();
+  const std::string& result = node.outputs[0];
+  if (isOutput(graph, result)) return none;
+  size_t reader = none;
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    for (const std::string& name : graph.nodes[i].inputs) {
+      if (name != result) continue;
+      if (reader != none) return none;
+      reader = i;
+    }
+  return reader;
+}
+
+// The node at `from` takes over the result of the node at `to`, and its place in the order of execution.
+void absorb(Graph& graph, size_t from, size_t to) {
+  Node merged = std::move(graph.nodes[from]);
+  merged.outputs = {graph.nodes[to].outputs[0]};
+  graph.nodes[to] = std::move(merged);
+  graph.nodes.erase(graph.nodes.begin() + static_cast<std::ptrdiff_t>(from));
+}
+
+/// y = x * scale + shift for each channel.
+struct ChannelAffine {
+  std::vector<double> scale, shift;
+};
+
+std::optional<ChannelAffine> batchNormAffine(const ResolvedGraph& resolved, const Node& node) {
+  std::array<std::vector<float>, 4> p;  // scale, bias, mean, variance
+  const OpCall call = resolved.call(node);
+  for (size_t i = 0; i < 4; ++i) {
+    const auto values = call.constantFloats(i + 1);
+    if (!values) return std::nullopt;
+    p[i] = *values;
+  }
+  ChannelAffine a;
+  for (size_t c = 0; c < p[0].size(); ++c) {
+    a.scale.push_back(p[0][c] / std::sqrt(static_cast<double>(p[3][c]) + call.real("epsilon", 1e-5F)));
+    a.shift.push_back(p[1][c] - p[2][c] * a.scale[c]);
+  }
+  return a;
+}
+
+// New constants, because others may use the old ones.
+void scaleConvolution(ResolvedGraph& resolved, Node& conv, const ChannelAffine& affine) {
+  Tensor weights = resolved.graph.constants.at(conv.inputs[1]);
+  const bool transposed = conv.op == "ConvTranspose";
+  const auto channels = static_cast<int64_t>(affine.scale.size());
+  const int64_t perGroup = transposed ? weights.shape[1] : weights.shape[0];
+  const int64_t rows = transposed ? weights.shape[0] : 1;  // transposed: (C, M/g, taps), group after group
+  const int64_t groups = channels / perGroup;
+  const auto inner = static_cast<int64_t>(weights.floats().size()) / (rows * perGroup);
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t m = 0; m < perGroup; ++m)
+      for (int64_t i = 0; i < inner; ++i) {
+        const int64_t channel = (transposed ? row / (rows / groups) * perGroup : 0) + m;
+        float& w = weights.floats()[(row * perGroup + m) * inner + i];
+        w = static_cast<float>(w * affine.scale[channel]);
+      }
+  Tensor bias = Tensor::zeros({channels});
+  const bool hadBias = conv.inputs.size() > 2 && !conv.inputs[2].empty();
+  for (int64_t c = 0; c < channels; ++c) {
+    const double before = hadBias ? resolved.graph.constants.at(conv.inputs[2]).floats()[c] : 0.0;
+    bias.floats()[c] = static_cast<float>(before * affine.scale[c] + affine.shift[c]);
+  }
+  conv.inputs.resize(3);
+  conv.inputs[1] = conv.outputs[0] + "/folded_weights";
+  conv.inputs[2] = conv.outputs[0] + "/folded_bias";
+  resolved.types[conv.inputs[1]] = {weights.shape, true};
+  resolved.types[conv.inputs[2]] = {bias.shape, true};
+  resolved.graph.constants[conv.inputs[1]] = std::move(weights);
+  resolved.graph.constants[conv.inputs[2]] = std::move(bias);
+}
+
+bool hasConstantWeights(const Graph& graph, const Node& conv) {
+  return isConstant(graph, conv.inputs[1]) &&
+         (conv.inputs.size() < 3 || conv.inputs[2].empty() || isConstant(graph, conv.inputs[2]));
+}
+
+bool takeResidual(ResolvedGraph& resolved, size_t at, size_t reader) {
+  Graph& graph = resolved.graph;
+  const Node& add = graph.nodes[reader];
+  Node& conv = graph.nodes[at];
+  if (add.op != "Add" || conv.inputs.size() > kResidualInput || conv.attributes.count(kFusedActivation)) return false;
+  const std::string& other = add.inputs[add.inputs[0] == conv.outputs[0] ? 1 : 0];
+  if (resolved.types.at(other).shape != resolved.types.at(conv.outputs[0]).shape) return false;
+  conv.inputs.resize(kResidualInput);
+  conv.inputs.push_back(other);
+  absorb(graph, at, reader);
+  return true;
+}
+
+bool takeActivation(ResolvedGraph& resolved, size_t at, size_t reader) {
+  Graph& graph = resolved.graph;
+  const Node& next = graph.nodes[reader];
+  Node& conv = graph.nodes[at];
+  static constexpr const char* kFusable[] = {"Relu", "LeakyRelu", "Sigmoid", "Clip"};
+  const bool fits = std::find(std::begin(kFusable), std::end(kFusable), next.op) != std::end(kFusable);
+  if (!fits || conv.attributes.count(kFusedActivation)) return false;
+  const auto a = activation(resolved.call(next));
+  if (!a) return false;
+  conv.attributes[kFusedActivation] = next.op;
+  conv.attributes[kFusedAlpha] = a->alpha;
+  conv.attributes[kFusedBeta] = a->beta;
+  absorb(graph, at, reader);
+  return true;
+}
+
+}  // namespace
+
+void removeIdentities(ResolvedGraph& resolved) {
+  Graph& graph = resolved.graph;
+  std::map<std::string, std::string> renamed;
+  std::vector<Node> kept;
+  for (Node& node : graph.nodes) {
+    for (std::string& name : node.inputs)
+      if (const auto it = renamed.find(name); it != renamed.end()) name = it->second;
+    const bool nothing =
+        node.op == "Identity" || node.op == "Dropout" ||
+        (node.op == "Cast" && resolved.types.at(node.outputs[0]).isFloat && resolved.types.at(node.inputs[0]).isFloat);
+    if (nothing && !isOutput(graph, node.outputs[0]))
+      renamed[node.outputs[0]] = node.inputs[0];
+    else
+      kept.push_back(std::move(node));
+  }
+  graph.nodes = std::move(kept);
+}
+
+void foldBatchNorm(ResolvedGraph& resolved) {
+  Graph& graph = resolved.graph;
+  for (size_t at = 0; at < graph.nodes.size();) {
+    const Node& conv = graph.nodes[at];
+    const bool folds = (conv.op == "Conv" || conv.op == "ConvTranspose") && hasConstantWeights(graph, conv);
+    const size_t reader = folds ? onlyReader(graph, conv) : graph.nodes.size();
+    std::optional<ChannelAffine> affine;
+    if (reader < graph.nodes.size() && graph.nodes[reader].op == "BatchNormalization" &&
+        graph.nodes[reader].inputs[0] == conv.outputs[0])
+      affine = batchNormAffine(resolved, graph.nodes[reader]);
+    if (affine) {
+      scaleConvolution(resolved, graph.nodes[at], *affine);
+      absorb(graph, at, reader);
+    } else {
+      ++at;
+    }
+  }
+}
+
+void fuseConvolutions(ResolvedGraph& resolved) {
+  Graph& graph = resolved.graph;
+  for (size_t at = 0; at < graph.nodes.size();) {
+    const size_t reader = graph.nodes[at].op == "Conv" ? onlyReader(graph, graph.nodes[at]) : graph.nodes.size();
+    const bool moved =
+        reader < graph.nodes.size() && (takeResidual(resolved, at, reader) || takeActivation(resolved, at, reader));
+    if (!moved) ++at;
+  }
+}
+
+}  // namespace lynceus::nn

@@ -1,0 +1,23 @@
+// Passes for backends with fused kernels. They keep the graph's results up to rounding.
+#pragma once
+
+#include "core/nn/passes/resolve.h"
+
+namespace lynceus::nn {
+
+/// What fuseConvolutions() leaves on a Conv: output = activation(conv(inputs 0 to 2) + input 3).
+inline constexpr size_t kResidualInput = 3;
+inline constexpr const char* kFusedActivation = "fused_activation";  ///< operator name: Relu, LeakyRelu, Sigmoid, Clip
+inline constexpr const char* kFusedAlpha = "fused_alpha";
+inline constexpr const char* kFusedBeta = "fused_beta";
+
+/// Takes out Identity, Dropout and Cast between floats.
+void removeIdentities(ResolvedGraph& resolved);
+
+/// Multiplies BatchNormalization behind a Conv or ConvTranspose into its weights and bias.
+void foldBatchNorm(ResolvedGraph& resolved);
+
+/// Moves a residual Add of equal shapes and an activation into the Conv before them.
+void fuseConvolutions(ResolvedGraph& resolved);
+
+}  // namespace lynceus::nn

@@ -1,0 +1,189 @@
+#include "core/nn/passes/resolve.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/nn/reference/kernel.h"
+
+namespace lynceus::nn {
+namespace {
+
+constexpr int64_t kMostElements = int64_t{1} << 33;        // of one value: 32 GiB
+constexpr int64_t kMostFoldedElements = int64_t{1} << 28;  // of one constant: 1 GiB
+
+// What to export instead, for operators that people meet.
+std::string advice(const std::string& op) {
+  if (op == "GroupNormalization" || op == "LayerNormalization")
+    return "export with opset 16, which writes the normalisation as simpler operators";
+  if (op == "If" || op == "Loop" || op == "Scan") return "export by tracing with fixed shapes, not by scripting";
+  if (op == "QuantizeLinear" || op == "DequantizeLinear" || op == "QLinearConv" || op == "ConvInteger")
+    return "export the float32 network";
+  if (op == "NonMaxSuppression" || op == "TopK" || op == "NonZero")
+    return "end the network at its raw heads: boxes are decoded outside of it";
+  if (op.find('.') != std::string::npos) return "export with the standard ONNX operators only";
+  return "replace it by the operators listed";
+}
+
+Expected<void> refuseUnknownOperators(const Graph& graph) {
+  std::map<std::string, std::vector<std::string>> unknown;  // operator -> node names
+  for (const Node& node : graph.nodes)
+    if (!reference::kernels().find(node.op, graph.opset)) unknown[node.op].push_back("\"" + node.name + "\"");
+  if (unknown.empty()) return {};
+  std::vector<std::string> lines;
+  for (const auto& [op, nodes] : unknown)
+    lines.push_back(fmt::format("{} (node {}): {}", op, fmt::join(nodes, ", "), advice(op)));
+  return makeError(ErrorCode::unsupported, "operators that cannot run at opset {}: {}; supported are {}", graph.opset,
+                   fmt::join(lines, "; "), fmt::join(reference::kernels().operators(), ", "));
+}
+
+class Resolver {
+ public:
+  explicit Resolver(const Graph& graph) { m_out.graph = graph; }
+
+  Expected<ResolvedGraph> resolve(const std::map<std::string, Shape>& inputShapes) {
+    if (auto ok = fixInputs(inputShapes); !ok) return passError(ok);
+    removeDeadCode(m_out.graph);
+    if (auto ok = refuseUnknownOperators(m_out.graph); !ok) return passError(ok);
+    for (const auto& [name, tensor] : m_out.graph.constants) m_out.types[name] = {tensor.shape, tensor.isFloat()};
+    collectNeeded();
+    std::vector<Node> kept;
+    for (const Node& node : m_out.graph.nodes) {
+      const auto folded = visit(node);
+      if (!folded)
+        m_errors.push_back(folded.error().message);
+      else if (!*folded)
+        kept.push_back(node);
+    }
+    if (!m_errors.empty()) return makeError(ErrorCode::unsupported, "{}", fmt::join(m_errors, "; "));
+    m_out.graph.nodes = std::move(kept);
+    removeDeadCode(m_out.graph);
+    for (ValueInfo& output : m_out.graph.outputs) output.shape = m_out.types[output.name].shape;
+    return std::move(m_out);
+  }
+
+ private:
+  Expected<void> fixInputs(const std::map<std::string, Shape>& inputShapes) {
+    for (ValueInfo& input : m_out.graph.inputs) {
+      const auto it = inputShapes.find(input.name);
+      if (it == inputShapes.end())
+        return makeError(ErrorCode::wrongUse, "no shape is given for the network's input \"{}\"", input.name);
+      const Shape& given = it->second;
+      bool fits = given.size() == input.shape.size() || input.shape.empty();
+      for (size_t i = 0; fits && i < input.shape.size(); ++i) fits = input.shape[i] == -1 || input.shape[i] == given[i];
+      const auto count = checkedCount(given);
+      if (!fits || !count || *count == 0 || *count > kMostElements)
+        return makeError(ErrorCode::wrongUse, "input \"{}\" is {}, but the network takes {} (-1: any)", input.name,
+                         shapeText(given), shapeText(input.shape));
+      input.shape = given;
+      m_out.types[input.name] = {given, true};
+    }
+    for (const auto& [name, shape] : inputShapes)
+      if (!m_out.types.count(name)) return makeError(ErrorCode::wrongUse, "the network has no input \"{}\"", name);
+    return {};
+  }
+
+  void collectNeeded() {
+    for (const Node& node : m_out.graph.nodes) m_needed.insert(node.inputs.begin(), node.inputs.end());
+    for (const ValueInfo& output : m_out.graph.outputs) m_needed.insert(output.name);
+  }
+
+  bool upstreamFailed(const Node& node) const {
+    return std::any_of(node.inputs.begin(), node.inputs.end(),
+                       [&](const std::string& name) { return !name.empty() && !m_out.types.count(name); });
+  }
+
+  // Infers the node's outputs; true if they are constants now.
+  Expected<bool> visit(const Node& node) {
+    if (upstreamFailed(node)) return false;  // its own trouble, if any, cannot be known
+    const reference::Kernel& kernel = *reference::kernels().find(node.op, m_out.graph.opset);
+    const OpCall call = m_out.call(node);
+    if (auto ok = checkInputs(call, kernel); !ok) return passError(ok);
+    auto types = kernel.infer(call);
+    if (!call.badAttribute().empty()) return call.refuse("attribute {} has the wrong type", call.badAttribute());
+    if (!types) return passError(types);
+    if (auto ok = setTypes(call, *types); !ok) return passError(ok);
+    if (!canFold(call, *types)) return false;
+    std::vector<Tensor> values = kernel.run(call, *types);
+    for (size_t i = 0; i < values.size() && i < node.outputs.size(); ++i)
+      if (!node.outputs[i].empty()) m_out.graph.constants[node.outputs[i]] = std::move(values[i]);
+    return true;
+  }
+
+  static Expected<void> checkInputs(const OpCall& call, const reference::Kernel& kernel) {
+    if (call.inputCount() > kernel.mostInputs) return call.refuse("has {} inputs", call.inputCount());
+    for (size_t i = 0; i < std::max(call.inputCount(), kernel.fewestInputs); ++i) {
+      if (i < kernel.fewestInputs && !call.has(i)) return call.refuse("input {} is missing", i);
+      if (call.has(i) && kernel.accepts == reference::Accepts::floats && !call.input(i).type.isFloat)
+        return call.refuse("input {} holds integers", i);
+    }
+    return {};
+  }
+
+  Expected<void> setTypes(const OpCall& call, const std::vector<ValueType>& types) {
+    const Node& node = call.node();
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      const std::string& name = node.outputs[i];
+      if (name.empty()) continue;
+      if (i >= types.size()) {
+        if (m_needed.count(name)) return call.refuse("its output {} (\"{}\") is not supported", i, name);
+        continue;
+      }
+      const auto count = checkedCount(types[i].shape);
+      if (!count || *count > kMostElements)
+        return call.refuse("an output of shape {} is too large", shapeText(types[i].shape));
+      m_out.types[name] = types[i];
+    }
+    return {};
+  }
+
+  static bool canFold(const OpCall& call, const std::vector<ValueType>& types) {
+    if (call.node().op == "Shape") return true;
+    for (size_t i = 0; i < call.inputCount(); ++i)
+      if (call.isDynamic(i)) return false;
+    return std::all_of(types.begin(), types.end(),
+                       [](const ValueType& t) { return elementCount(t.shape) <= kMostFoldedElements; });
+  }
+
+  ResolvedGraph m_out;
+  std::set<std::string> m_needed;  // names that a node or the graph's outputs use
+  std::vector<std::string> m_errors;
+};
+
+}  // namespace
+
+OpCall ResolvedGraph::call(const Node& node) const {
+  std::vector<std::optional<Operand>> inputs;
+  for (const std::string& name : node.inputs) {
+    if (name.empty()) {
+      inputs.emplace_back();
+      continue;
+    }
+    const auto constant = graph.constants.find(name);
+    inputs.push_back(Operand{types.at(name), constant == graph.constants.end() ? nullptr : &constant->second});
+  }
+  return OpCall(node, graph.opset, std::move(inputs));
+}
+
+Expected<ResolvedGraph> resolve(const Graph& graph, const std::map<std::string, Shape>& inputShapes) {
+  return Resolver(graph).resolve(inputShapes);
+}
+
+void removeDeadCode(Graph& graph) {
+  std::set<std::string> needed;
+  for (const ValueInfo& output : graph.outputs) needed.insert(output.name);
+  std::vector<Node> alive;
+  for (size_t i = graph.nodes.size(); i-- > 0;) {
+    Node& node = graph.nodes[i];
+    const bool used = std::any_of(node.outputs.begin(), node.outputs.end(),
+                                  [&](const std::string& name) { return needed.count(name) != 0; });
+    if (!used) continue;
+    needed.insert(node.inputs.begin(), node.inputs.end());
+    alive.push_back(std::move(node));
+  }
+  std::reverse(alive.begin(), alive.end());
+  graph.nodes = std::move(alive);
+  for (auto it = graph.constants.begin(); it != graph.constants.end();)
+    it = needed.count(it->first) ? std::next(it) : graph.constants.erase(it);
+}
+
+}  // namespace lynceus::nn

@@ -1,0 +1,27 @@
+// Fixes every shape of a graph for given input shapes, computes what does not depend on the input, and drops what no
+// output needs. Every backend starts here.
+#pragma once
+
+#include <map>
+
+#include "core/nn/op_call.h"
+
+namespace lynceus::nn {
+
+/// A graph whose values all have known shapes and types; its nodes depend on the inputs.
+struct ResolvedGraph {
+  Graph graph;
+  std::map<std::string, ValueType> types;  ///< of inputs, constants and node outputs
+
+  /// A node's call with the constants it uses; refers to this graph.
+  OpCall call(const Node& node) const;
+};
+
+/// @param inputShapes  one for each graph input, without open dimensions.
+/// @return an error that lists every node that no backend of ours can run, or that contradicts the shapes.
+Expected<ResolvedGraph> resolve(const Graph& graph, const std::map<std::string, Shape>& inputShapes);
+
+/// Removes nodes and constants that no output needs.
+void removeDeadCode(Graph& graph);
+
+}  // namespace lynceus::nn

@@ -1,0 +1,87 @@
+#include "core/nn/reference/device.h"
+
+#include <new>
+
+#include "core/nn/passes/resolve.h"
+#include "core/nn/reference/kernel.h"
+#include "core/nn/run_inputs.h"
+
+namespace lynceus::nn::reference {
+namespace {
+
+class ReferenceExecutable : public compute::Executable {
+ public:
+  explicit ReferenceExecutable(ResolvedGraph graph) : m_resolved(std::move(graph)) {
+    for (size_t i = 0; i < nodes().size(); ++i)
+      for (const std::string& name : nodes()[i].inputs) m_lastUse[name] = i;
+    for (const ValueInfo& output : m_resolved.graph.outputs) m_lastUse.erase(output.name);
+  }
+
+  Expected<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) override {
+    if (auto ok = checkRunInputs(m_resolved.graph, inputs); !ok) return passError(ok);
+    try {
+      return runNodes(inputs);
+    } catch (const std::bad_alloc&) {
+      return makeError(ErrorCode::resource, "not enough memory to run the network: use smaller tiles");
+    }
+  }
+
+ private:
+  const std::vector<Node>& nodes() const { return m_resolved.graph.nodes; }
+
+  std::vector<Tensor> runNodes(const std::vector<Tensor>& inputs) const {
+    std::map<std::string, Tensor> computed;
+    std::map<std::string, const Tensor*> values;
+    for (const auto& [name, tensor] : m_resolved.graph.constants) values[name] = &tensor;
+    for (size_t i = 0; i < inputs.size(); ++i) values[m_resolved.graph.inputs[i].name] = &inputs[i];
+    for (size_t i = 0; i < nodes().size(); ++i) {
+      runNode(nodes()[i], values, computed);
+      for (const std::string& name : nodes()[i].inputs)
+        if (const auto use = m_lastUse.find(name); use != m_lastUse.end() && use->second == i) computed.erase(name);
+    }
+    std::vector<Tensor> outputs;
+    for (const ValueInfo& output : m_resolved.graph.outputs) outputs.push_back(*values.at(output.name));
+    return outputs;
+  }
+
+  void runNode(const Node& node, std::map<std::string, const Tensor*>& values,
+               std::map<std::string, Tensor>& computed) const {
+    std::vector<std::optional<Operand>> operands;
+    for (const std::string& name : node.inputs) {
+      if (name.empty())
+        operands.emplace_back();
+      else
+        operands.push_back(Operand{m_resolved.types.at(name), values.at(name)});
+    }
+    std::vector<ValueType> types;
+    for (const std::string& name : node.outputs) {
+      const auto type = m_resolved.types.find(name);
+      types.push_back(type == m_resolved.types.end() ? ValueType{} : type->second);
+    }
+    const OpCall call(node, m_resolved.graph.opset, std::move(operands));
+    std::vector<Tensor> results = kernels().find(node.op, call.opset())->run(call, types);
+    for (size_t i = 0; i < results.size() && i < node.outputs.size(); ++i)
+      if (!node.outputs[i].empty()) values[node.outputs[i]] = &(computed[node.outputs[i]] = std::move(results[i]));
+  }
+
+  ResolvedGraph m_resolved;
+  std::map<std::string, size_t> m_lastUse;  // value -> position of the last node that reads it; outputs are not in it
+};
+
+class ReferenceDevice : public compute::Device {
+ public:
+  std::string description() const override { return "reference (plain loops)"; }
+
+  Expected<std::unique_ptr<compute::Executable>> compile(const Graph& graph,
+                                                         const std::map<std::string, Shape>& inputShapes) override {
+    auto resolved = resolve(graph, inputShapes);
+    if (!resolved) return passError(resolved);
+    return std::make_unique<ReferenceExecutable>(std::move(*resolved));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<compute::Device> makeDevice() { return std::make_unique<ReferenceDevice>(); }
+
+}  // namespace lynceus::nn::reference

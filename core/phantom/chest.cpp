@@ -1,0 +1,135 @@
+#include "core/phantom/chest.h"
+
+#include "core/parallel.h"
+#include "core/phantom/bones.h"
+#include "core/phantom/mediastinum.h"
+#include "core/phantom/random.h"
+#include "core/phantom/render.h"
+#include "core/phantom/vessel_tree.h"
+
+namespace lynceus::phantom {
+namespace {
+
+double bodyWidth(const Anatomy& a) { return 2 * (a.halfWidthMm + 36 + 0.9 * a.fatMm); }
+
+Expected<image::Geometry> chooseGeometry(const PhantomOptions& options, const Anatomy& a, const Scanner& scanner) {
+  image::Geometry g;
+  g.size = options.size;
+  g.spacingMm = options.spacingMm;
+  if (g.size.x < 0 || g.size.y < 0 || g.size.z < 0 || g.spacingMm.x < 0 || !(g.spacingMm.z > 0)) {
+    return makeError(ErrorCode::wrongUse,
+                     "a phantom of {} x {} x {} voxels with {} mm between slices cannot be made: "
+                     "give positive sizes",
+                     g.size.x, g.size.y, g.size.z, g.spacingMm.z);
+  }
+  if (g.size.x == 0) {
+    const double needed = g.spacingMm.x > 0 ? (bodyWidth(a) + 12) / g.spacingMm.x : 512;
+    g.size.x = 16 * static_cast<int>(std::ceil(needed / 16));
+  }
+  g.size.y = g.size.x;
+  if (g.spacingMm.x == 0) g.spacingMm.x = std::round(1e5 * scanner.fieldOfViewMm / g.size.x) / 1e5;
+  g.spacingMm.y = g.spacingMm.x;
+  const double coverage = options.coverageMm > 0 ? options.coverageMm : a.height() + 40;
+  if (g.size.z == 0) g.size.z = std::max(1, static_cast<int>(std::lrint(coverage / g.spacingMm.z)));
+  const double front = a.sternumY(-60) - 12 - 0.8 * a.fatMm, back = a.spineY(-60) + 58 + 0.8 * a.fatMm;
+  const Point3 middle = a.pose.toPatient({0, 0.5 * (front + back) + 6, 0.5 * (a.apexZ + a.baseZ) + 2});
+  const Vec3 half =
+      Vec3{(g.size.x - 1) * g.spacingMm.x, (g.size.y - 1) * g.spacingMm.y, (g.size.z - 1) * g.spacingMm.z} * 0.5;
+  const auto tidy = [](double v) { return std::round(v * 1000) / 1000; };  // as a DICOM header writes it
+  g.originMm = {tidy(middle.x - half.x), tidy(middle.y - half.y), tidy(middle.z - half.z)};
+  if (auto checked = g.check(); !checked) return passError(checked);
+  return g;
+}
+
+void moveToPatient(Scene& scene, const Pose& pose) {
+  for (auto& layer : scene.layers) {
+    for (Shape& shape : layer) shape = shape.moved(pose);
+  }
+}
+
+int drawNoduleCount(const PhantomOptions& options) {
+  if (options.nodules >= 0) return options.nodules;
+  Random random(options.seed, kStreamNodules + 50);
+  return std::max(options.atLeastNodules, random.integer(9));
+}
+
+image::Mask drawLungMask(const Fields& fields, const image::Geometry& g) {
+  image::Mask mask(g);
+  parallelFor(g.size.z, [&](int64_t slice) {
+    const int z = static_cast<int>(slice);
+    for (int y = 0; y < g.size.y; ++y) {
+      for (int x = 0; x < g.size.x; ++x) {
+        mask.at(x, y, z) = fields.sample(kLung, g.toPatient({double(x), double(y), double(z)})) < 0 ? 1 : 0;
+      }
+    }
+  });
+  return mask;
+}
+
+void addSpicules(const std::vector<Nodule>& nodules, Scene& scene) {
+  for (const Nodule& n : nodules) {
+    for (const Shape& spicule : n.spicules) {
+      scene.add(n.texture == Texture::groundGlass ? kLayerGroundGlass : kLayerSolid, spicule);
+    }
+  }
+}
+
+}  // namespace
+
+Expected<Phantom> makeChest(const PhantomOptions& options, job::Context& context) {
+  const Anatomy anatomy = Anatomy::draw(options.seed);
+  const Scanner scanner = Scanner::draw(options.seed, bodyWidth(anatomy));
+  const auto geometry = chooseGeometry(options, anatomy, scanner);
+  if (!geometry) return passError(geometry);
+  context.progress(0, "growing anatomy");
+
+  Scene scene;
+  const std::vector<Shape> vessels = greatVessels(anatomy);
+  scene.layers[kLayerMediastinal] = vessels;
+  // a fixed box around the whole chest: the anatomy must not depend on the part that the volume shows
+  const double reach = bodyWidth(anatomy) / 2 + 20;
+  const Point3 shift = anatomy.pose.shiftMm;
+  const Fields fields(anatomy, vessels, {shift.x - reach, shift.y - 190, shift.z + anatomy.baseZ - 60},
+                      {shift.x + reach, shift.y + 190, shift.z + anatomy.apexZ + 60});
+  addOrgans(anatomy, scene);
+  addCentralAirways(anatomy, scene);
+  addLungTrees(anatomy, fields, scene);
+  addBones(anatomy, scene);
+  moveToPatient(scene, anatomy.pose);
+  if (context.cancelled()) return makeError(ErrorCode::cancelled, "the phantom was stopped before it was complete");
+
+  std::vector<Distractor> distractors = addDistractors(anatomy, fields, scene);
+  const Point3 last = geometry->toPatient({geometry->size.x - 1.0, geometry->size.y - 1.0, geometry->size.z - 1.0});
+  std::vector<Nodule> nodules =
+      placeNodules(anatomy, fields, scene, {drawNoduleCount(options), geometry->originMm, last});
+  std::stable_sort(nodules.begin(), nodules.end(),
+                   [](const Nodule& a, const Nodule& b) { return a.diameterMm > b.diameterMm; });
+  for (Nodule& n : nodules) n.mask = maskOf(n, fields, *geometry);
+  addSpicules(nodules, scene);
+
+  const double thickness = options.sliceThicknessMm > 0 ? options.sliceThicknessMm : geometry->spacingMm.z;
+  const RenderInput input{anatomy, fields, scene, nodules, scanner, *geometry, thickness, options.blur, options.noise};
+  auto hu = render(input, context);
+  if (!hu) return passError(hu);
+  auto volume = image::Volume::create(*geometry, std::move(*hu));
+  if (!volume) return passError(volume);
+
+  Phantom phantom{std::move(*volume),
+                  std::move(nodules),
+                  std::move(distractors),
+                  scanner,
+                  thickness,
+                  anatomy.female,
+                  anatomy.contrast,
+                  static_cast<int>(scene.layers[kLayerLungVessels].size()),
+                  "",
+                  std::nullopt};
+  if (options.lungMask) phantom.lung = drawLungMask(fields, *geometry);
+  phantom.description =
+      fmt::format("synthetic chest CT, seed {}: {}, {}, {} kernel, noise {:.0f} HU, {} nodules", options.seed,
+                  anatomy.female ? "female" : "male", anatomy.contrast ? "contrast" : "no contrast", scanner.kernel,
+                  scanner.noiseSdHu, phantom.nodules.size());
+  return phantom;
+}
+
+}  // namespace lynceus::phantom

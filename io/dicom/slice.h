@@ -1,0 +1,40 @@
+// One DICOM file: its header, and its pixels as Hounsfield units.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <variant>
+
+#include "core/error.h"
+#include "io/dicom/series.h"
+
+namespace lynceus::io::dicom {
+
+/// A CT slice as its header describes it, with the series it belongs to.
+struct SliceHeader {
+  Instance instance;
+  SeriesIdentity identity;
+};
+
+/// A DICOM file that is not a CT slice.
+struct OtherObject {
+  std::string what;  ///< "MR image", "DICOMDIR"
+};
+
+struct NotDicom {};
+
+/// Reads up to the pixel data. An error names the file and what is wrong with it. Any thread.
+Expected<std::variant<SliceHeader, OtherObject, NotDicom>> readSliceHeader(const std::filesystem::path& file);
+
+struct SlicePixels {
+  double largestRoundingHu = 0;  ///< 0 where slope and intercept are integral
+  int16_t paddingHu = 0;         ///< kAirHu where the file names no padding value
+};
+
+/// Decodes the slice and converts it with its own rescale slope and intercept.
+/// Pixels of the padding value whose HU do not fit int16 become air; any other value outside int16 is an error.
+/// @param hu  rows * columns values, row by row. Any thread.
+Expected<SlicePixels> readSlicePixels(const Instance& instance, std::span<int16_t> hu);
+
+}  // namespace lynceus::io::dicom

@@ -1,0 +1,49 @@
+// The one way in for images: a DICOM folder or file, or a NIfTI, MetaImage or NRRD file in Hounsfield units.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/detect/finding.h"
+#include "core/error.h"
+#include "core/image/volume.h"
+#include "core/job/context.h"
+#include "io/dicom/scan.h"
+#include "io/dicom/series.h"
+
+namespace lynceus::io {
+
+struct Source {
+  std::filesystem::path path;         ///< as given
+  bool isImageFile = false;           ///< one NIfTI, MetaImage or NRRD file: one series without instances
+  std::vector<dicom::Series> series;  ///< ordered by study date, series number, UID
+  dicom::SkippedFiles skipped;
+};
+
+struct LoadedSeries {
+  image::Volume volume;
+  detect::SeriesReference reference;
+  dicom::SeriesIdentity identity;
+  dicom::GeometryReport report;
+  std::vector<std::string>
+      remarks;  ///< what a reader should know, such as "Hounsfield units were rounded by up to 0.3"
+};
+
+/// Reads headers only. A folder is searched with all folders below it; a DICOM file stands for its series in its own
+/// folder, a DICOMDIR for the folder it lies in.
+/// @return an error if there is no such path or no CT series in it; damaged slices alone are not an error here.
+Expected<Source> openSource(const std::filesystem::path& path, job::Context& context);
+
+/// Decodes one series on all threads. A series that the gate does not call regular gives ErrorCode::badGeometry.
+/// @param index  into source.series
+Expected<LoadedSeries> loadSeries(const Source& source, size_t index, job::Context& context);
+
+/// What a result records of a series; instancesSha256 is over the sorted SOP Instance UIDs, or over an image file's bytes.
+detect::SeriesReference describeSeries(const Source& source, size_t index);
+
+/// @param seriesUid  empty: the only series.
+/// @return the index, or an error (ErrorCode::wrongUse) that lists the series there are.
+Expected<size_t> chooseSeries(const Source& source, const std::string& seriesUid);
+
+}  // namespace lynceus::io

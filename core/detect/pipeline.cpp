@@ -134,6 +134,7 @@ void segmentAndMeasure(const image::Volume& volume, std::vector<Finding>& findin
     auto mask = measure::segmentNodule(volume, f.centerMm, f.estimatedDiameterMm);
     if (!mask) continue;  // a finding without a mask carries no measurements, and says so by their absence
     f.measurements = measure::measure(volume, *mask);
+    f.measurements->algorithm = measure::kNoduleMaskAlgorithm;
     f.mask = std::move(*mask);
   }
 }

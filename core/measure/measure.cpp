@@ -5,8 +5,6 @@
 #include <map>
 #include <vector>
 
-#include "core/measure/nodule_mask.h"
-
 namespace lynceus::measure {
 
 namespace {
@@ -139,17 +137,6 @@ detect::Measurements measure(const image::Volume& volume, const RunLengthMask& m
   out.shortAxisEndsMm[0] = toPatient(shortAxis.from);
   out.shortAxisEndsMm[1] = toPatient(shortAxis.to);
   return out;
-}
-
-Expected<void> addMaskAndMeasurements(const image::Volume& volume, detect::Finding& finding) {
-  finding.mask.reset();
-  finding.measurements.reset();
-  auto mask = segmentNodule(volume, finding.centerMm, finding.estimatedDiameterMm);
-  if (!mask) return passError(mask);
-  finding.measurements = measure(volume, *mask);
-  finding.measurements->algorithm = kNoduleMaskAlgorithm;
-  finding.mask = std::move(*mask);
-  return {};
 }
 
 }  // namespace lynceus::measure

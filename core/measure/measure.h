@@ -2,7 +2,6 @@
 #pragma once
 
 #include "core/detect/finding.h"
-#include "core/error.h"
 #include "core/image/volume.h"
 
 namespace lynceus::measure {
@@ -16,9 +15,5 @@ namespace lynceus::measure {
 /// is not 0 mm; corners would add up to 0.41 pixel on diagonals. Short axis: the longest chord of the convex hull of
 /// that slice perpendicular to the long axis. `algorithm` stays empty: it names whoever made the mask.
 detect::Measurements measure(const image::Volume& volume, const detect::RunLengthMask& mask);
-
-/// Segments the finding at its centre with its estimated diameter and fills in mask and measurements.
-/// @return the reason where there is no credible mask; then both stay absent.
-Expected<void> addMaskAndMeasurements(const image::Volume& volume, detect::Finding& finding);
 
 }  // namespace lynceus::measure

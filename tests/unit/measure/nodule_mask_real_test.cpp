@@ -36,7 +36,7 @@ image::Vec3 centroid(const uint8_t* mask) {
 
 TEST(NoduleMask, AgreesWithReadersOnRealNodules) {
   const auto path = test::testData("train/nodules134_train.npz");
-  if (path.empty()) GTEST_SKIP() << "train/nodules134_train.npz is not there: set LYNCEUS_TEST_DATA";
+  if (path.empty()) GTEST_SKIP() << test::kNoTestData;
   const auto hu = test::npzArray<int16_t>(path, "hu");
   const auto masks = test::npzArray<uint8_t>(path, "mask");
   const auto texture = test::npzArray<int8_t>(path, "texture");

@@ -14,20 +14,14 @@ namespace {
 std::string remedy(int errorNumber) {
   switch (errorNumber) {
     case ENOSPC:
-    case EDQUOT:
-      return "the disk is full: free space or choose another folder";
+    case EDQUOT: return "the disk is full: free space or choose another folder";
     case EACCES:
-    case EPERM:
-      return "you have no permission to write there: choose another folder";
-    case EROFS:
-      return "the disk is read-only: choose another folder";
+    case EPERM: return "you have no permission to write there: choose another folder";
+    case EROFS: return "the disk is read-only: choose another folder";
     case ENOENT:
-    case ENOTDIR:
-      return "the folder does not exist: create it or choose another one";
-    case EISDIR:
-      return "a folder has this name: choose another name";
-    default:
-      return std::strerror(errorNumber);
+    case ENOTDIR: return "the folder does not exist: create it or choose another one";
+    case EISDIR: return "a folder has this name: choose another name";
+    default: return std::strerror(errorNumber);
   }
 }
 

@@ -11,13 +11,13 @@ namespace lynceus {
 
 /// What kind of trouble it is; the command line turns it into its exit code.
 enum class ErrorCode {
-  wrongUse,       ///< the caller asked for something that does not exist or contradicts itself
-  badInput,       ///< a file or study is damaged, unsupported or not what it claims to be
-  badGeometry,    ///< the slices do not form a regular volume
-  unsupported,    ///< valid input that needs something this build or device cannot do
-  resource,       ///< a model, a device, memory or disk space is missing
-  cancelled,      ///< the user stopped it
-  internal,       ///< a bug of ours
+  wrongUse,     ///< the caller asked for something that does not exist or contradicts itself
+  badInput,     ///< a file or study is damaged, unsupported or not what it claims to be
+  badGeometry,  ///< the slices do not form a regular volume
+  unsupported,  ///< valid input that needs something this build or device cannot do
+  resource,     ///< a model, a device, memory or disk space is missing
+  cancelled,    ///< the user stopped it
+  internal,     ///< a bug of ours
 };
 
 /// The message names the file, the attribute, the value and what to do about it, in one sentence.

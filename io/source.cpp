@@ -133,22 +133,15 @@ bool startsLikeZip(const fs::path& path) {
 
 std::string remedyFor(GeometryClass c) {
   switch (c) {
-    case GeometryClass::gap:
-      return "send the whole series again from the scanner or the PACS";
-    case GeometryClass::duplicate:
-      return "keep one of each pair, or send the series again";
-    case GeometryClass::tilted:
-      return "use a reconstruction without tilt";
-    case GeometryClass::uneven:
-      return "use a reconstruction of even slice distance";
-    case GeometryClass::localizer:
-      return "use the axial series";
+    case GeometryClass::gap: return "send the whole series again from the scanner or the PACS";
+    case GeometryClass::duplicate: return "keep one of each pair, or send the series again";
+    case GeometryClass::tilted: return "use a reconstruction without tilt";
+    case GeometryClass::uneven: return "use a reconstruction of even slice distance";
+    case GeometryClass::localizer: return "use the axial series";
     case GeometryClass::mixedOrientation:
-    case GeometryClass::mixedSize:
-      return "send each reconstruction as a series of its own";
+    case GeometryClass::mixedSize: return "send each reconstruction as a series of its own";
     case GeometryClass::notAVolume:
-    case GeometryClass::regular:
-      break;
+    case GeometryClass::regular: break;
   }
   return "give a folder with all slices of a CT series";
 }
@@ -250,8 +243,7 @@ detect::SeriesReference describeSeries(const Source& source, size_t index) {
   r.patientId = series.identity.patientId;
   r.patientName = series.identity.patientName;
   r.patientBirthDate = series.identity.patientBirthDate;
-  r.instancesSha256 =
-      source.isImageFile ? sha256OfFile(source.path).value_or("") : hashOfInstances(series.instances);
+  r.instancesSha256 = source.isImageFile ? sha256OfFile(source.path).value_or("") : hashOfInstances(series.instances);
   r.instanceCount = static_cast<int>(series.instances.size());
   return r;
 }

@@ -39,7 +39,8 @@ Expected<Source> openSource(const std::filesystem::path& path, job::Context& con
 /// @param index  into source.series
 Expected<LoadedSeries> loadSeries(const Source& source, size_t index, job::Context& context);
 
-/// What a result records of a series; instancesSha256 is over the sorted SOP Instance UIDs, or over an image file's bytes.
+/// What a result records of a series; instancesSha256 is over the sorted SOP Instance UIDs, or over an image file's
+/// bytes.
 detect::SeriesReference describeSeries(const Source& source, size_t index);
 
 /// @param seriesUid  empty: the only series.

@@ -9,9 +9,9 @@
 #include <set>
 #include <thread>
 
+#include <omp.h>
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
-#include <omp.h>
 
 #include "app/cli/command.h"
 #include "app/cli/detect_study.h"
@@ -38,8 +38,8 @@ Expected<std::vector<fs::path>> listStudies(const fs::path& folder) {
     if (entry.is_directory() || io::isImageFileName(entry.path())) studies.push_back(entry.path());
   }
   if (error) {
-    return makeError(ErrorCode::badInput, "{}: the folder cannot be read ({}); give a folder of studies", folder.string(),
-                     error.message());
+    return makeError(ErrorCode::badInput, "{}: the folder cannot be read ({}); give a folder of studies",
+                     folder.string(), error.message());
   }
   if (studies.empty()) studies.push_back(folder);
   std::sort(studies.begin(), studies.end());
@@ -85,8 +85,12 @@ class Journal {
 /// Shared by the jobs of one batch.
 class Batch {
  public:
-  Batch(const Arguments& args, model::Package package, std::shared_ptr<compute::Device> device, std::vector<fs::path> studies)
-      : m_args(args), m_package(std::move(package)), m_device(std::move(device)), m_studies(std::move(studies)),
+  Batch(const Arguments& args, model::Package package, std::shared_ptr<compute::Device> device,
+        std::vector<fs::path> studies)
+      : m_args(args),
+        m_package(std::move(package)),
+        m_device(std::move(device)),
+        m_studies(std::move(studies)),
         m_journal(fs::path(args.output) / "results.jsonl") {
     m_options.region = args.region == "whole" ? detect::Region::whole : detect::Region::lung;
     m_options.threshold = args.threshold;
@@ -95,7 +99,9 @@ class Batch {
 
   Expected<void> run(job::Context& context);
   std::string summary() const;
-  bool anyFailed() const { return m_counts.contains("failed") || m_counts.contains("rejected") || m_counts.contains("partial"); }
+  bool anyFailed() const {
+    return m_counts.contains("failed") || m_counts.contains("rejected") || m_counts.contains("partial");
+  }
 
  private:
   Expected<void> work(job::Context& context);
@@ -208,7 +214,8 @@ void Batch::detectStudy(const io::Source& source, const std::vector<size_t>& mem
   record(name, key, study.result, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 }
 
-void Batch::record(const std::string& name, const std::string& key, const detect::DetectionResult& result, double seconds) {
+void Batch::record(const std::string& name, const std::string& key, const detect::DetectionResult& result,
+                   double seconds) {
   const nlohmann::json entry = {{"study", name},
                                 {"key", key},
                                 {"status", statusWord(result.status)},
@@ -226,8 +233,10 @@ void Batch::record(const std::string& name, const std::string& key, const detect
 
 std::string Batch::summary() const {
   std::string text;
-  for (const auto& [status, number] : m_counts) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", number, status);
-  return fmt::format("{} studies: {}\nwritten to {}\n", m_studies.size(), text.empty() ? "none tried" : text, m_args.output);
+  for (const auto& [status, number] : m_counts)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", number, status);
+  return fmt::format("{} studies: {}\nwritten to {}\n", m_studies.size(), text.empty() ? "none tried" : text,
+                     m_args.output);
 }
 
 Expected<int> runBatch(const Arguments& args) {
@@ -263,7 +272,8 @@ void addBatch(CLI::App& app, int& exitCode) {
   command->add_option("--jobs", args->jobs, "studies at a time; they share the processor's cores")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
-  command->add_flag("--resume", args->resume, "leave out studies that are done with the same images, model and options");
+  command->add_flag("--resume", args->resume,
+                    "leave out studies that are done with the same images, model and options");
   command->callback([args, &exitCode] {
     const auto done = runBatch(*args);
     exitCode = done ? *done : reportError(done.error());

@@ -15,12 +15,12 @@ namespace lynceus::cli {
 /// Documented in README: scripts rely on them.
 enum ExitCode : int {
   kExitOk = 0,
-  kExitSomeFailed = 1,      ///< batch: some studies failed
+  kExitSomeFailed = 1,  ///< batch: some studies failed
   kExitWrongUse = 2,
-  kExitRejected = 3,        ///< the input is not what the command can work on
-  kExitResource = 4,        ///< model, device, memory, disk
+  kExitRejected = 3,  ///< the input is not what the command can work on
+  kExitResource = 4,  ///< model, device, memory, disk
   kExitInternal = 5,
-  kExitPartial = 6,         ///< a result that covers a part of the input
+  kExitPartial = 6,  ///< a result that covers a part of the input
 };
 
 /// Adds one subcommand to the app; its callback stores the exit code.

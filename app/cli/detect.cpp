@@ -20,7 +20,8 @@ struct Arguments {
 };
 
 /// Which series of the source to search.
-Expected<std::vector<size_t>> chosenSeries(const io::Source& source, const Arguments& args, const model::Package& package) {
+Expected<std::vector<size_t>> chosenSeries(const io::Source& source, const Arguments& args,
+                                           const model::Package& package) {
   std::vector<size_t> chosen;
   if (args.all) {
     for (size_t i = 0; i < source.series.size(); ++i) chosen.push_back(i);
@@ -92,7 +93,8 @@ void addDetect(CLI::App& app, int& exitCode) {
   command->add_option("--region", args->region, "search the lung region or the whole volume")
       ->check(CLI::IsMember({"lung", "whole"}))
       ->capture_default_str();
-  command->add_option("--threshold", args->threshold, "report marks from this score; default: the model's operating point")
+  command
+      ->add_option("--threshold", args->threshold, "report marks from this score; default: the model's operating point")
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("--truth", args->truth, "known lesions (truth.json of a phantom): print hits and misses");
   command->callback([args, &exitCode] {

@@ -61,15 +61,16 @@ SeriesChoice chooseForModel(const std::vector<const io::dicom::Series*>& series,
   if (series.size() < 2) return choice;
   const io::dicom::Series& chosen = *series[choice.index];
   const auto fitting = std::count_if(series.begin(), series.end(), [&](const auto* s) { return fits(*s); });
-  choice.why = fitting > 0 ? fmt::format("{} of {} series fit the model; '{}' has the thinnest slices ({:.2f} mm, {} slices)",
-                                         fitting, series.size(), chosen.name(), chosen.spacingMm.z, chosen.size.z)
-                           : fmt::format("none of {} series fits the model; trying '{}', which has the most slices ({})",
-                                         series.size(), chosen.name(), chosen.size.z);
+  choice.why = fitting > 0
+                   ? fmt::format("{} of {} series fit the model; '{}' has the thinnest slices ({:.2f} mm, {} slices)",
+                                 fitting, series.size(), chosen.name(), chosen.spacingMm.z, chosen.size.z)
+                   : fmt::format("none of {} series fits the model; trying '{}', which has the most slices ({})",
+                                 series.size(), chosen.name(), chosen.size.z);
   return choice;
 }
 
-StudyResult detectSeries(const io::Source& source, size_t index, detect::Pipeline& pipeline, const detect::Options& options,
-                         job::Context& context) {
+StudyResult detectSeries(const io::Source& source, size_t index, detect::Pipeline& pipeline,
+                         const detect::Options& options, job::Context& context) {
   job::Context loading = context.part(0, 0.2);
   const auto loaded = io::loadSeries(source, index, loading);
   if (!loaded) return failedStudy(loaded.error(), io::describeSeries(source, index));
@@ -78,11 +79,13 @@ StudyResult detectSeries(const io::Source& source, size_t index, detect::Pipelin
   StudyResult study{std::move(*result), loaded->volume, std::nullopt};
   study.result.series = loaded->reference;
   study.result.remarks.insert(study.result.remarks.begin(), loaded->remarks.begin(), loaded->remarks.end());
-  if (study.result.status == detect::Status::rejectedInput) study.error = Error{ErrorCode::badInput, study.result.reason};
+  if (study.result.status == detect::Status::rejectedInput)
+    study.error = Error{ErrorCode::badInput, study.result.reason};
   return study;
 }
 
-std::string resultKey(const detect::SeriesReference& series, const model::Package& package, const detect::Options& options) {
+std::string resultKey(const detect::SeriesReference& series, const model::Package& package,
+                      const detect::Options& options) {
   return sha256(fmt::format("{}\n{}\n{}\n{}\n{}", series.seriesUid, series.instancesSha256, package.weightsSha256(),
                             static_cast<int>(options.region), options.threshold.value_or(package.output.threshold)));
 }
@@ -98,9 +101,10 @@ Expected<void> prepareOutputFolder(const fs::path& folder) {
   const bool written = static_cast<bool>(std::ofstream(probe) << "x" << std::flush);
   fs::remove(probe, error);
   if (!written) {
-    return makeError(ErrorCode::resource,
-                     "{}: the output folder cannot be written (no permission or the disk is full); choose another with -o",
-                     folder.string());
+    return makeError(
+        ErrorCode::resource,
+        "{}: the output folder cannot be written (no permission or the disk is full); choose another with -o",
+        folder.string());
   }
   return {};
 }

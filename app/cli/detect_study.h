@@ -27,11 +27,12 @@ struct StudyResult {
   std::optional<image::Volume> volume;
   std::optional<Error> error;  ///< of a result that is not succeeded
 };
-StudyResult detectSeries(const io::Source& source, size_t index, detect::Pipeline& pipeline, const detect::Options& options,
-                         job::Context& context);
+StudyResult detectSeries(const io::Source& source, size_t index, detect::Pipeline& pipeline,
+                         const detect::Options& options, job::Context& context);
 
 /// A hash of the series' instances, the model and the options: the same key, the same result.
-std::string resultKey(const detect::SeriesReference& series, const model::Package& package, const detect::Options& options);
+std::string resultKey(const detect::SeriesReference& series, const model::Package& package,
+                      const detect::Options& options);
 
 /// Makes sure that the folder exists and can be written, before minutes of work are spent.
 Expected<void> prepareOutputFolder(const std::filesystem::path& folder);

@@ -28,9 +28,11 @@ Expected<Cells> cellsOf(const TileOutputs& outputs, const std::string& name, int
   }
   const nn::Shape& s = found->tensor.shape;
   if (!found->tensor.isFloat() || s.size() != 5 || s[0] != 1 || s[1] != channels) {
-    return makeError(ErrorCode::badInput, "the network's output '{}' must be of shape 1 x {} x D x H x W", name, channels);
+    return makeError(ErrorCode::badInput, "the network's output '{}' must be of shape 1 x {} x D x H x W", name,
+                     channels);
   }
-  return Cells{found->tensor.floats().data(), channels,
+  return Cells{found->tensor.floats().data(),
+               channels,
                {static_cast<int>(s[4]), static_cast<int>(s[3]), static_cast<int>(s[2])}};
 }
 
@@ -54,7 +56,8 @@ double overlapIou(const Candidate& a, const Candidate& b) {
   const auto shared = [](double ca, double sa, double cb, double sb) {
     return std::max(0.0, std::min(ca + sa / 2, cb + sb / 2) - std::max(ca - sa / 2, cb - sb / 2));
   };
-  const double common = shared(a.center.x, a.size.x, b.center.x, b.size.x) * shared(a.center.y, a.size.y, b.center.y, b.size.y) *
+  const double common = shared(a.center.x, a.size.x, b.center.x, b.size.x) *
+                        shared(a.center.y, a.size.y, b.center.y, b.size.y) *
                         shared(a.center.z, a.size.z, b.center.z, b.size.z);
   const double all = a.size.x * a.size.y * a.size.z + b.size.x * b.size.y * b.size.z - common;
   return all > 0 ? common / all : 0;
@@ -70,7 +73,8 @@ bool sameLesion(const Candidate& a, const Candidate& b, double iou) {
 
 }  // namespace
 
-Expected<std::vector<Candidate>> decodeHeatMap(const TileOutputs& outputs, const model::Output& rules, double spacingMm) {
+Expected<std::vector<Candidate>> decodeHeatMap(const TileOutputs& outputs, const model::Output& rules,
+                                               double spacingMm) {
   const auto heat = cellsOf(outputs, rules.heat, 1);
   if (!heat) return passError(heat);
   const auto size = cellsOf(outputs, rules.size, 1);
@@ -78,8 +82,8 @@ Expected<std::vector<Candidate>> decodeHeatMap(const TileOutputs& outputs, const
   const auto offset = cellsOf(outputs, rules.offset, 3);
   if (!offset) return passError(offset);
   if (!(heat->size == size->size && heat->size == offset->size)) {
-    return makeError(ErrorCode::badInput, "the network's outputs '{}', '{}' and '{}' differ in size", rules.heat, rules.size,
-                     rules.offset);
+    return makeError(ErrorCode::badInput, "the network's outputs '{}', '{}' and '{}' differ in size", rules.heat,
+                     rules.size, rules.offset);
   }
   const double least = logitOf(rules.candidateScore);
   // A cell's centre: the middle of the strideVoxels input voxels below it.
@@ -113,7 +117,8 @@ Expected<std::vector<Candidate>> decodeAnchors(const TileOutputs& outputs, const
     const auto boxes = cellsOf(outputs, level.boxes, anchors * 6);
     if (!boxes) return passError(boxes);
     if (!(scores->size == boxes->size)) {
-      return makeError(ErrorCode::badInput, "the network's outputs '{}' and '{}' differ in size", level.scores, level.boxes);
+      return makeError(ErrorCode::badInput, "the network's outputs '{}' and '{}' differ in size", level.scores,
+                       level.boxes);
     }
     const Int3 stride = level.strideVoxels;
     for (int a = 0; a < anchors; ++a) {
@@ -146,7 +151,8 @@ std::vector<Candidate> suppress(std::vector<Candidate> candidates, double iou, i
   std::vector<Candidate> kept;
   for (const Candidate& c : candidates) {
     if (static_cast<int>(kept.size()) >= limit) break;
-    const bool repeated = std::any_of(kept.begin(), kept.end(), [&](const Candidate& k) { return sameLesion(k, c, iou); });
+    const bool repeated =
+        std::any_of(kept.begin(), kept.end(), [&](const Candidate& k) { return sameLesion(k, c, iou); });
     if (!repeated) kept.push_back(c);
   }
   return kept;

@@ -22,7 +22,8 @@ using TileOutputs = std::vector<nn::NamedTensor>;
 
 /// Peaks of the heat map: cells that exceed all of their 26 neighbours and the candidate score. Of equal neighbours
 /// the one with the smallest offset counts. Indices are relative to the tile's first voxel.
-Expected<std::vector<Candidate>> decodeHeatMap(const TileOutputs& outputs, const model::Output& rules, double spacingMm);
+Expected<std::vector<Candidate>> decodeHeatMap(const TileOutputs& outputs, const model::Output& rules,
+                                               double spacingMm);
 
 /// Boxes from anchors, coded as in R-CNN: center = anchor center + d * anchor size, size = exp(d) * anchor size, with
 /// regressions in the order dx dy dz dw dh dd; ln size is clipped at ln(1000/16), as the field's detectors do.

@@ -47,13 +47,13 @@ struct Measurements {
 enum class ReviewState { proposed, accepted, rejected, edited };
 
 struct Finding {
-  int id = 0;                          ///< 1 for the strongest
-  std::string kind = "lung-nodule";    ///< a code of the model package
-  image::Point3 centerMm;              ///< LPS
+  int id = 0;                        ///< 1 for the strongest
+  std::string kind = "lung-nodule";  ///< a code of the model package
+  image::Point3 centerMm;            ///< LPS
   BoxMm boxMm;
-  double estimatedDiameterMm = 0;      ///< what the network says; measurements hold what the mask says
-  double score = 0;                    ///< calibrated, 0..1
-  double rawScore = 0;                 ///< before calibration
+  double estimatedDiameterMm = 0;  ///< what the network says; measurements hold what the mask says
+  double score = 0;                ///< calibrated, 0..1
+  double rawScore = 0;             ///< before calibration
   std::optional<RunLengthMask> mask;
   std::optional<Measurements> measurements;
   ReviewState review = ReviewState::proposed;
@@ -86,13 +86,13 @@ enum class Status {
 
 struct DetectionResult {
   Status status = Status::failed;
-  std::string reason;                   ///< empty only when succeeded without remark
-  std::vector<std::string> remarks;     ///< what a reader should know, such as "no lung found: searched the whole volume"
+  std::string reason;                ///< empty only when succeeded without remark
+  std::vector<std::string> remarks;  ///< what a reader should know, such as "no lung found: searched the whole volume"
   SeriesReference series;
   std::optional<image::Geometry> geometry;
   Provenance provenance;
   std::map<std::string, double> timingsMs;
-  std::vector<Finding> findings;        ///< strongest first
+  std::vector<Finding> findings;  ///< strongest first
 };
 
 }  // namespace lynceus::detect

@@ -44,7 +44,8 @@ Mask airInside(const image::Image<float>& hu) {
 }  // namespace
 
 std::optional<LungRegion> findLungRegion(const image::Volume& volume) {
-  const image::Image<float> coarse = image::resampleLinear(volume, image::isotropicGeometry(volume.geometry(), kGridMm));
+  const image::Image<float> coarse =
+      image::resampleLinear(volume, image::isotropicGeometry(volume.geometry(), kGridMm));
   // Opening removes what is thinner than a lung: trachea, bronchi, bowel gas, air around a tube.
   const Mask core = image::erode(airInside(coarse), kOpeningMm);
   const image::Components parts = image::labelComponents(core, image::Connectivity::faces6);
@@ -52,7 +53,8 @@ std::optional<LungRegion> findLungRegion(const image::Volume& volume) {
   Mask lungs(coarse.geometry);
   for (size_t i = 0; i < lungs.voxels.size(); ++i) {
     const int label = parts.labels.voxels[i];
-    if (label > 0 && static_cast<double>(parts.components[static_cast<size_t>(label - 1)].voxels) * voxelMl >= kLeastPartMl) {
+    if (label > 0 &&
+        static_cast<double>(parts.components[static_cast<size_t>(label - 1)].voxels) * voxelMl >= kLeastPartMl) {
       lungs.voxels[i] = 1;
     }
   }

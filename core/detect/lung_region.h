@@ -9,7 +9,7 @@ namespace lynceus::detect {
 
 /// The mask lies on a coarse grid of its own (about 3 mm) over the same extent as the volume.
 struct LungRegion {
-  image::Mask mask;       ///< where a lesion's centre may lie
+  image::Mask mask;         ///< where a lesion's centre may lie
   double lungVolumeMl = 0;  ///< of the aerated lung inside
 };
 

@@ -172,9 +172,16 @@ Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model
   DetectionResult result;
   result.geometry = volume.geometry();
   const model::Preprocessing& pre = m_package.preprocessing;
-  result.provenance = {m_package.id, m_package.version, m_package.weightsSha256(), m_device->description(), "fp32",
-                       fmt::format("{:.2f} mm isotropic, window {:.0f} to {:.0f} HU", pre.spacingMm, pre.lowHu, pre.highHu),
-                       nowUtc(), kVersion, kCommit};
+  result.provenance = {
+      m_package.id,
+      m_package.version,
+      m_package.weightsSha256(),
+      m_device->description(),
+      "fp32",
+      fmt::format("{:.2f} mm isotropic, window {:.0f} to {:.0f} HU", pre.spacingMm, pre.lowHu, pre.highHu),
+      nowUtc(),
+      kVersion,
+      kCommit};
   if (std::string rule = model::brokenRule(m_package.input, volume.geometry(), facts); !rule.empty()) {
     result.status = Status::rejectedInput;
     result.reason = std::move(rule);
@@ -192,13 +199,15 @@ Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model
   if (context.cancelled()) return cancelled();
 
   context.progress(0.05, "resample");
-  const Geometry grid = lungs ? image::isotropicGeometry(volume.geometry(), pre.spacingMm, boxOf(lungs->mask, volume.geometry()))
-                              : image::isotropicGeometry(volume.geometry(), pre.spacingMm);
+  const Geometry grid =
+      lungs ? image::isotropicGeometry(volume.geometry(), pre.spacingMm, boxOf(lungs->mask, volume.geometry()))
+            : image::isotropicGeometry(volume.geometry(), pre.spacingMm);
   const Image<float> hu = image::resampleLinear(volume, grid);
   result.timingsMs["resample"] = watch.lap();
   if (context.cancelled()) return cancelled();
 
-  const TilePlan plan = planTiles(grid.size, m_package.tiling.maxSizeVoxels, m_package.tiling.overlapVoxels, m_package.tiling.multipleOf);
+  const TilePlan plan =
+      planTiles(grid.size, m_package.tiling.maxSizeVoxels, m_package.tiling.overlapVoxels, m_package.tiling.multipleOf);
   auto executable = executableFor(plan.size);
   if (!executable) return passError(executable);
   result.timingsMs["compile"] = watch.lap();
@@ -212,12 +221,14 @@ Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model
     if (!tensors) return passError(tensors);
     TileOutputs outputs;
     for (size_t o = 0; o < tensors->size(); ++o) outputs.push_back({m_graph.outputs[o].name, std::move((*tensors)[o])});
-    auto found = m_package.output.coding == model::Coding::heatMap ? decodeHeatMap(outputs, m_package.output, pre.spacingMm)
-                                                                   : decodeAnchors(outputs, m_package.output);
+    auto found = m_package.output.coding == model::Coding::heatMap
+                     ? decodeHeatMap(outputs, m_package.output, pre.spacingMm)
+                     : decodeAnchors(outputs, m_package.output);
     if (!found) return passError(found);
     for (Candidate& c : *found) {
       c.center = c.center + Vec3{1.0 * tile.start.x, 1.0 * tile.start.y, 1.0 * tile.start.z};
-      if (inCore(tile, c.center) && (!lungs || insideMask(lungs->mask, grid.toPatient(c.center)))) candidates.push_back(c);
+      if (inCore(tile, c.center) && (!lungs || insideMask(lungs->mask, grid.toPatient(c.center))))
+        candidates.push_back(c);
     }
   }
   result.timingsMs["network"] = watch.lap();

@@ -7,12 +7,15 @@
 namespace lynceus::evaluate {
 namespace {
 
-double diameterOf(const detect::Finding& f) { return f.measurements ? f.measurements->diameterMm : f.estimatedDiameterMm; }
+double diameterOf(const detect::Finding& f) {
+  return f.measurements ? f.measurements->diameterMm : f.estimatedDiameterMm;
+}
 
 }  // namespace
 
 int Comparison::hits() const {
-  return static_cast<int>(std::count_if(lesions.begin(), lesions.end(), [](const Match& m) { return m.finding.has_value(); }));
+  return static_cast<int>(
+      std::count_if(lesions.begin(), lesions.end(), [](const Match& m) { return m.finding.has_value(); }));
 }
 
 Comparison compare(const std::vector<detect::Finding>& truth, const std::vector<detect::Finding>& found) {
@@ -40,14 +43,16 @@ Comparison compare(const std::vector<detect::Finding>& truth, const std::vector<
 
 std::string comparisonTable(const std::vector<detect::Finding>& truth, const std::vector<detect::Finding>& found) {
   const Comparison c = compare(truth, found);
-  std::string text = fmt::format("{:>6}  {:>11}  {:>26}  {}\n", "lesion", "diameter mm", "position mm (L, P, S)", "found");
+  std::string text =
+      fmt::format("{:>6}  {:>11}  {:>26}  {}\n", "lesion", "diameter mm", "position mm (L, P, S)", "found");
   for (const Match& m : c.lesions) {
     const detect::Finding& t = truth[m.truth];
     const std::string position = fmt::format("{:.1f}, {:.1f}, {:.1f}", t.centerMm.x, t.centerMm.y, t.centerMm.z);
     text += fmt::format("{:>6}  {:>11.1f}  {:>26}  ", t.id, diameterOf(t), position);
     if (m.finding) {
       const detect::Finding& f = found[*m.finding];
-      text += fmt::format("finding {}, score {:.2f}, {:.1f} mm, {:.1f} mm off\n", f.id, f.score, diameterOf(f), m.distanceMm);
+      text += fmt::format("finding {}, score {:.2f}, {:.1f} mm, {:.1f} mm off\n", f.id, f.score, diameterOf(f),
+                          m.distanceMm);
     } else {
       text += "MISSED\n";
     }

@@ -17,8 +17,8 @@ struct Match {
 };
 
 struct Comparison {
-  std::vector<Match> lesions;             ///< one for each known lesion, in its order
-  std::vector<size_t> falseMarks;         ///< findings inside no lesion
+  std::vector<Match> lesions;      ///< one for each known lesion, in its order
+  std::vector<size_t> falseMarks;  ///< findings inside no lesion
   int hits() const;
 };
 

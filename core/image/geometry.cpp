@@ -22,7 +22,8 @@ Expected<void> Geometry::check() const {
     return makeError(ErrorCode::badGeometry, "the image size {} x {} x {} is not positive", size.x, size.y, size.z);
   }
   for (const double s : {spacingMm.x, spacingMm.y, spacingMm.z}) {
-    if (!(std::isfinite(s) && s > 0)) return makeError(ErrorCode::badGeometry, "the voxel spacing {} mm is not positive", s);
+    if (!(std::isfinite(s) && s > 0))
+      return makeError(ErrorCode::badGeometry, "the voxel spacing {} mm is not positive", s);
   }
   for (const double o : {originMm.x, originMm.y, originMm.z}) {
     if (!std::isfinite(o)) return makeError(ErrorCode::badGeometry, "the image position {} mm is not a number", o);
@@ -33,8 +34,8 @@ Expected<void> Geometry::check() const {
     for (int b = a; b < 3; ++b) {
       const double expected = a == b ? 1 : 0;
       if (!(std::abs(dot(direction[a], direction[b]) - expected) <= kTolerance)) {
-        return makeError(ErrorCode::badGeometry, "the image axes are not orthonormal (axis {} times axis {} is {:.6f})", a,
-                         b, dot(direction[a], direction[b]));
+        return makeError(ErrorCode::badGeometry, "the image axes are not orthonormal (axis {} times axis {} is {:.6f})",
+                         a, b, dot(direction[a], direction[b]));
       }
     }
   }

@@ -14,7 +14,8 @@ Expected<Volume> Volume::create(Geometry geometry, std::vector<int16_t> hu, int1
 float Volume::sampleAt(const Point3& pointMm) const {
   const Geometry& g = geometry();
   const Vec3 i = g.toIndex(pointMm);
-  const Int3 base{static_cast<int>(std::floor(i.x)), static_cast<int>(std::floor(i.y)), static_cast<int>(std::floor(i.z))};
+  const Int3 base{static_cast<int>(std::floor(i.x)), static_cast<int>(std::floor(i.y)),
+                  static_cast<int>(std::floor(i.z))};
   const double fx = i.x - base.x, fy = i.y - base.y, fz = i.z - base.z;
   const auto value = [&](int dx, int dy, int dz) -> double {
     const Int3 v{base.x + dx, base.y + dy, base.z + dz};

@@ -72,7 +72,9 @@ std::vector<AnchorLevel> readLevels(const toml::table& table, Reader& read) {
     const toml::array* sizes = table.at_path(key + ".sizesVoxels").as_array();
     if (!sizes || sizes->empty()) read.complain(key + ".sizesVoxels", "must list the anchors as [x, y, z]");
     for (size_t a = 0; sizes && a < sizes->size(); ++a) {
-      const auto size = [&](int axis) { return read.required<double>(fmt::format("{}.sizesVoxels[{}][{}]", key, a, axis)); };
+      const auto size = [&](int axis) {
+        return read.required<double>(fmt::format("{}.sizesVoxels[{}][{}]", key, a, axis));
+      };
       level.sizesVoxels.push_back({size(0), size(1), size(2)});
     }
     levels.push_back(std::move(level));
@@ -96,7 +98,8 @@ Output readOutput(const toml::table& table, Reader& read) {
     read.complain("output.coding", "must be \"heat-map\" or \"anchors\"");
   }
   out.candidateScore = read.optional("output.candidateScore", out.candidateScore);
-  if (!(out.candidateScore > 0 && out.candidateScore < 1)) read.complain("output.candidateScore", "must lie between 0 and 1");
+  if (!(out.candidateScore > 0 && out.candidateScore < 1))
+    read.complain("output.candidateScore", "must lie between 0 and 1");
   out.nmsIou = read.optional("output.nmsIou", out.nmsIou);
   out.maxFindings = read.positive("output.maxFindings", out.maxFindings);
   out.kind = read.optional("output.kind", out.kind);
@@ -115,7 +118,8 @@ std::vector<fs::path> modelFolders() {
 }
 
 std::string outside(std::string_view what, double value, const Range& allowed) {
-  return fmt::format("{} is {:.2f} mm, the model was made for {:.2f} to {:.2f} mm", what, value, allowed.min, allowed.max);
+  return fmt::format("{} is {:.2f} mm, the model was made for {:.2f} to {:.2f} mm", what, value, allowed.min,
+                     allowed.max);
 }
 
 }  // namespace
@@ -124,7 +128,8 @@ Expected<Package> readPackage(const fs::path& folder) {
   const fs::path path = folder / "model.toml";
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) {
-    return makeError(ErrorCode::resource, "{}: there is no such file; a model package is a folder with a model.toml", path.string());
+    return makeError(ErrorCode::resource, "{}: there is no such file; a model package is a folder with a model.toml",
+                     path.string());
   }
   toml::table table;
   try {
@@ -161,7 +166,8 @@ Expected<Package> readPackage(const fs::path& folder) {
   p.tiling.overlapVoxels = read.positive("tiling.overlapVoxels", p.tiling.overlapVoxels);
   p.tiling.multipleOf = read.positive("tiling.multipleOf", p.tiling.multipleOf);
   if (p.tiling.maxSizeVoxels % p.tiling.multipleOf != 0 || p.tiling.maxSizeVoxels <= 2 * p.tiling.overlapVoxels) {
-    read.complain("tiling.maxSizeVoxels", "must be a multiple of tiling.multipleOf and above twice tiling.overlapVoxels");
+    read.complain("tiling.maxSizeVoxels",
+                  "must be a multiple of tiling.multipleOf and above twice tiling.overlapVoxels");
   }
   p.output = readOutput(table, read);
   p.calibration.slope = read.optional("calibration.slope", 1.0);
@@ -214,7 +220,8 @@ Expected<Package> findPackage(const std::string& idOrFolder) {
     if (idOrFolder.empty() ? p.task == "lung-nodule" : p.id == idOrFolder) return std::move(p);
     known += (known.empty() ? "" : ", ") + p.id;
   }
-  return makeError(ErrorCode::resource, "there is no model '{}'; installed: {}. Set LYNCEUS_MODELS or give a package folder",
+  return makeError(ErrorCode::resource,
+                   "there is no model '{}'; installed: {}. Set LYNCEUS_MODELS or give a package folder",
                    idOrFolder.empty() ? "lung-nodule" : idOrFolder, known.empty() ? "none" : known);
 }
 
@@ -232,7 +239,8 @@ std::string brokenRule(const InputRules& rules, const image::Geometry& geometry,
     return outside("the slice thickness", facts.sliceThicknessMm, rules.sliceThicknessMm);
   }
   const double coverage = geometry.spacingMm.z * geometry.size.z;
-  if (!rules.coverageMm.contains(coverage)) return outside("the coverage along the patient", coverage, rules.coverageMm);
+  if (!rules.coverageMm.contains(coverage))
+    return outside("the coverage along the patient", coverage, rules.coverageMm);
   return {};
 }
 

@@ -25,7 +25,7 @@ struct InputRules {
 
 /// What is done to the volume before the network sees it.
 struct Preprocessing {
-  double spacingMm = 1;              ///< isotropic
+  double spacingMm = 1;                ///< isotropic
   double lowHu = -1200, highHu = 600;  ///< mapped to 0 and 1, clamped
 };
 
@@ -42,9 +42,9 @@ enum class Coding {
 
 /// One resolution of an anchor network.
 struct AnchorLevel {
-  std::string scores, boxes;                          ///< output names
-  image::Int3 strideVoxels;                           ///< network input voxels to one cell
-  std::vector<std::array<double, 3>> sizesVoxels;     ///< x, y, z of each anchor
+  std::string scores, boxes;                       ///< output names
+  image::Int3 strideVoxels;                        ///< network input voxels to one cell
+  std::vector<std::array<double, 3>> sizesVoxels;  ///< x, y, z of each anchor
 };
 
 struct Output {
@@ -72,8 +72,8 @@ struct Package {
   Tiling tiling;
   Output output;
   Calibration calibration;
-  std::string network;                         ///< file name of the ONNX graph
-  std::map<std::string, std::string> sha256;   ///< of each file, lower-case hex
+  std::string network;                        ///< file name of the ONNX graph
+  std::map<std::string, std::string> sha256;  ///< of each file, lower-case hex
 
   const std::string& weightsSha256() const { return sha256.at(network); }
 };

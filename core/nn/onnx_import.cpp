@@ -27,29 +27,18 @@ int attributeType(const AttributeProto& a) {
 Expected<void> readAttribute(const AttributeProto& a, const std::filesystem::path& folder, Node& node) {
   Attribute value;
   switch (attributeType(a)) {
-    case AttributeProto::FLOAT:
-      value = a.f();
-      break;
-    case AttributeProto::INT:
-      value = a.i();
-      break;
-    case AttributeProto::STRING:
-      value = a.s();
-      break;
-    case AttributeProto::FLOATS:
-      value = std::vector<float>(a.floats().begin(), a.floats().end());
-      break;
-    case AttributeProto::INTS:
-      value = std::vector<int64_t>(a.ints().begin(), a.ints().end());
-      break;
+    case AttributeProto::FLOAT: value = a.f(); break;
+    case AttributeProto::INT: value = a.i(); break;
+    case AttributeProto::STRING: value = a.s(); break;
+    case AttributeProto::FLOATS: value = std::vector<float>(a.floats().begin(), a.floats().end()); break;
+    case AttributeProto::INTS: value = std::vector<int64_t>(a.ints().begin(), a.ints().end()); break;
     case AttributeProto::TENSOR: {
       auto tensor = readOnnxTensor(a.t(), folder);
       if (!tensor) return passError(tensor);
       value = std::move(*tensor);
       break;
     }
-    default:
-      return {};
+    default: return {};
   }
   node.attributes[a.name()] = std::move(value);
   return {};

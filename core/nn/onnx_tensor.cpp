@@ -20,22 +20,17 @@ size_t elementSize(int type) {
   switch (type) {
     case Proto::BOOL:
     case Proto::INT8:
-    case Proto::UINT8:
-      return 1;
+    case Proto::UINT8: return 1;
     case Proto::INT16:
     case Proto::UINT16:
     case Proto::FLOAT16:
-    case Proto::BFLOAT16:
-      return 2;
+    case Proto::BFLOAT16: return 2;
     case Proto::FLOAT:
     case Proto::INT32:
-    case Proto::UINT32:
-      return 4;
+    case Proto::UINT32: return 4;
     case Proto::DOUBLE:
-    case Proto::INT64:
-      return 8;
-    default:
-      return 0;
+    case Proto::INT64: return 8;
+    default: return 0;
   }
 }
 
@@ -62,39 +57,17 @@ std::vector<int64_t> widenRaw(const std::string& raw) {
 
 void fillFromRaw(int type, const std::string& raw, Tensor& t) {
   switch (type) {
-    case Proto::FLOAT:
-      t.data = convertRaw<float, float>(raw, [](float v) { return v; });
-      break;
-    case Proto::DOUBLE:
-      t.data = convertRaw<double, float>(raw, [](double v) { return static_cast<float>(v); });
-      break;
-    case Proto::FLOAT16:
-      t.data = convertRaw<uint16_t, float>(raw, halfToFloat);
-      break;
-    case Proto::BFLOAT16:
-      t.data = convertRaw<uint16_t, float>(raw, bfloatToFloat);
-      break;
-    case Proto::INT64:
-      t.data = widenRaw<int64_t>(raw);
-      break;
-    case Proto::INT32:
-      t.data = widenRaw<int32_t>(raw);
-      break;
-    case Proto::UINT32:
-      t.data = widenRaw<uint32_t>(raw);
-      break;
-    case Proto::INT16:
-      t.data = widenRaw<int16_t>(raw);
-      break;
-    case Proto::UINT16:
-      t.data = widenRaw<uint16_t>(raw);
-      break;
-    case Proto::INT8:
-      t.data = widenRaw<int8_t>(raw);
-      break;
-    default:
-      t.data = widenRaw<uint8_t>(raw);
-      break;  // UINT8, BOOL
+    case Proto::FLOAT: t.data = convertRaw<float, float>(raw, [](float v) { return v; }); break;
+    case Proto::DOUBLE: t.data = convertRaw<double, float>(raw, [](double v) { return static_cast<float>(v); }); break;
+    case Proto::FLOAT16: t.data = convertRaw<uint16_t, float>(raw, halfToFloat); break;
+    case Proto::BFLOAT16: t.data = convertRaw<uint16_t, float>(raw, bfloatToFloat); break;
+    case Proto::INT64: t.data = widenRaw<int64_t>(raw); break;
+    case Proto::INT32: t.data = widenRaw<int32_t>(raw); break;
+    case Proto::UINT32: t.data = widenRaw<uint32_t>(raw); break;
+    case Proto::INT16: t.data = widenRaw<int16_t>(raw); break;
+    case Proto::UINT16: t.data = widenRaw<uint16_t>(raw); break;
+    case Proto::INT8: t.data = widenRaw<int8_t>(raw); break;
+    default: t.data = widenRaw<uint8_t>(raw); break;  // UINT8, BOOL
   }
 }
 
@@ -103,9 +76,7 @@ void fillFromFields(const Proto& p, Tensor& t) {
   std::vector<float> floats;
   std::vector<int64_t> ints;
   switch (p.data_type()) {
-    case Proto::FLOAT:
-      floats.assign(p.float_data().begin(), p.float_data().end());
-      break;
+    case Proto::FLOAT: floats.assign(p.float_data().begin(), p.float_data().end()); break;
     case Proto::DOUBLE:
       for (const double v : p.double_data()) floats.push_back(static_cast<float>(v));
       break;
@@ -115,12 +86,8 @@ void fillFromFields(const Proto& p, Tensor& t) {
     case Proto::BFLOAT16:
       for (const int32_t v : p.int32_data()) floats.push_back(bfloatToFloat(static_cast<uint16_t>(v)));
       break;
-    case Proto::INT64:
-      ints.assign(p.int64_data().begin(), p.int64_data().end());
-      break;
-    default:
-      ints.assign(p.int32_data().begin(), p.int32_data().end());
-      break;
+    case Proto::INT64: ints.assign(p.int64_data().begin(), p.int64_data().end()); break;
+    default: ints.assign(p.int32_data().begin(), p.int32_data().end()); break;
   }
   if (isFloatType(p.data_type()))
     t.data = std::move(floats);

@@ -88,16 +88,11 @@ LobeRoots lobeRoots(const Anatomy& a, int lobe) {
   const double s = hilarScale(a), y = a.tracheaY(0);
   const auto at = [s, y](double x, double dy, double z) { return Point3{x * s, y + dy * s, z * s}; };
   switch (lobe) {
-    case 0:
-      return {at(-40, -8, -18), at(-42, -20, -28), normalized({0.35, 0.9, 0.25})};
-    case 1:
-      return {at(-45, -3, -42), at(-42, -20, -28), normalized({0.75, 0.4, -0.5})};
-    case 2:
-      return {at(-45, -1, -46), at(-40, 4, -62), normalized({0.8, 0.55, 0})};
-    case 3:
-      return {at(43, 0, -9), at(42, -20, -28), normalized({-0.45, -0.2, -0.85})};
-    default:
-      return {at(47, 10, -40), at(40, 4, -62), normalized({-0.9, -0.3, 0.2})};
+    case 0: return {at(-40, -8, -18), at(-42, -20, -28), normalized({0.35, 0.9, 0.25})};
+    case 1: return {at(-45, -3, -42), at(-42, -20, -28), normalized({0.75, 0.4, -0.5})};
+    case 2: return {at(-45, -1, -46), at(-40, 4, -62), normalized({0.8, 0.55, 0})};
+    case 3: return {at(43, 0, -9), at(42, -20, -28), normalized({-0.45, -0.2, -0.85})};
+    default: return {at(47, 10, -40), at(40, 4, -62), normalized({-0.9, -0.3, 0.2})};
   }
 }
 

@@ -137,12 +137,9 @@ class Placer {
 
   bool settle(Nodule& n) {
     switch (n.attachment) {
-      case Attachment::isolated:
-        return settleIsolated(n);
-      case Attachment::juxtaPleural:
-        return settleAtPleura(n);
-      case Attachment::juxtaVascular:
-        return settleAtVessel(n);
+      case Attachment::isolated: return settleIsolated(n);
+      case Attachment::juxtaPleural: return settleAtPleura(n);
+      case Attachment::juxtaVascular: return settleAtVessel(n);
     }
     return false;
   }

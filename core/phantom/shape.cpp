@@ -42,12 +42,9 @@ double drumDistance(const Shape& s, const Point3& p) {
 
 double Shape::distance(const Point3& p) const {
   switch (kind) {
-    case Kind::tube:
-      return tubeDistance(*this, p);
-    case Kind::ellipsoid:
-      return ellipsoidDistance(*this, p);
-    case Kind::drum:
-      return drumDistance(*this, p);
+    case Kind::tube: return tubeDistance(*this, p);
+    case Kind::ellipsoid: return ellipsoidDistance(*this, p);
+    case Kind::drum: return drumDistance(*this, p);
   }
   return 0;
 }

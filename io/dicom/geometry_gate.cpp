@@ -365,24 +365,15 @@ std::string GeometryReport::verdict() const {
 
 std::string_view geometryClassName(GeometryClass c) {
   switch (c) {
-    case GeometryClass::notAVolume:
-      return "not a volume";
-    case GeometryClass::localizer:
-      return "localizer";
-    case GeometryClass::mixedOrientation:
-      return "mixed orientation";
-    case GeometryClass::mixedSize:
-      return "mixed size";
-    case GeometryClass::duplicate:
-      return "duplicate";
-    case GeometryClass::tilted:
-      return "tilted";
-    case GeometryClass::gap:
-      return "gap";
-    case GeometryClass::uneven:
-      return "uneven";
-    case GeometryClass::regular:
-      break;
+    case GeometryClass::notAVolume: return "not a volume";
+    case GeometryClass::localizer: return "localizer";
+    case GeometryClass::mixedOrientation: return "mixed orientation";
+    case GeometryClass::mixedSize: return "mixed size";
+    case GeometryClass::duplicate: return "duplicate";
+    case GeometryClass::tilted: return "tilted";
+    case GeometryClass::gap: return "gap";
+    case GeometryClass::uneven: return "uneven";
+    case GeometryClass::regular: break;
   }
   return "regular";
 }

@@ -212,30 +212,19 @@ Expected<ImageFile> readAs(OpenFile& open, const fs::path& path) {
 Expected<ImageFile> readPixels(OpenFile& open, const fs::path& path) {
   using Io = itk::IOComponentEnum;
   switch (open.reader->GetComponentType()) {
-    case Io::UCHAR:
-      return readAs<uint8_t>(open, path);
-    case Io::CHAR:
-      return readAs<int8_t>(open, path);
-    case Io::USHORT:
-      return readAs<uint16_t>(open, path);
-    case Io::SHORT:
-      return readAs<int16_t>(open, path);
-    case Io::UINT:
-      return readAs<uint32_t>(open, path);
-    case Io::INT:
-      return readAs<int32_t>(open, path);
+    case Io::UCHAR: return readAs<uint8_t>(open, path);
+    case Io::CHAR: return readAs<int8_t>(open, path);
+    case Io::USHORT: return readAs<uint16_t>(open, path);
+    case Io::SHORT: return readAs<int16_t>(open, path);
+    case Io::UINT: return readAs<uint32_t>(open, path);
+    case Io::INT: return readAs<int32_t>(open, path);
     case Io::ULONG:
-    case Io::ULONGLONG:
-      return readAs<uint64_t>(open, path);
+    case Io::ULONGLONG: return readAs<uint64_t>(open, path);
     case Io::LONG:
-    case Io::LONGLONG:
-      return readAs<int64_t>(open, path);
-    case Io::FLOAT:
-      return readAs<float>(open, path);
-    case Io::DOUBLE:
-      return readAs<double>(open, path);
-    default:
-      break;
+    case Io::LONGLONG: return readAs<int64_t>(open, path);
+    case Io::FLOAT: return readAs<float>(open, path);
+    case Io::DOUBLE: return readAs<double>(open, path);
+    default: break;
   }
   return makeError(ErrorCode::unsupported, "{}: voxels of type {} cannot be read as Hounsfield units", path.string(),
                    open.info.voxelType);

@@ -31,7 +31,8 @@ inline ProgramRun runLynceus(const std::string& arguments) {
   const std::string command = std::string("'") + LYNCEUS_BINARY_DIR + "/bin/lynceus' " + arguments + " >'" +
                               (folder / "out").string() + "' 2>'" + (folder / "err").string() + "' </dev/null";
   const int status = std::system(command.c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), readText(folder / "out"), readText(folder / "err")};
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), readText(folder / "out"),
+          readText(folder / "err")};
 }
 
 }  // namespace lynceus::test

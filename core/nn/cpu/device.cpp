@@ -183,12 +183,9 @@ class CpuExecutable : public compute::Executable {
     const auto it = m_places.find(name);
     if (it == m_places.end()) return nullptr;
     switch (it->second.kind) {
-      case Place::Kind::slot:
-        return m_slots[it->second.index].get();
-      case Place::Kind::constant:
-        return m_constants[it->second.index].get();
-      case Place::Kind::callerInput:
-        break;
+      case Place::Kind::slot: return m_slots[it->second.index].get();
+      case Place::Kind::constant: return m_constants[it->second.index].get();
+      case Place::Kind::callerInput: break;
     }
     return const_cast<float*>(inputs[it->second.index].floats().data());  // no step writes to its inputs
   }

@@ -75,14 +75,11 @@ Expected<std::vector<ValueType>> inferCast(const OpCall& call) {
     case Proto::FLOAT:
     case Proto::DOUBLE:
     case Proto::FLOAT16:
-    case Proto::BFLOAT16:
-      return oneOutput(call.shape(0), true);  // all computed in float
+    case Proto::BFLOAT16: return oneOutput(call.shape(0), true);  // all computed in float
     case Proto::BOOL:
     case Proto::INT32:
-    case Proto::INT64:
-      return oneOutput(call.shape(0), false);
-    default:
-      return call.refuse("cannot cast to type {}: cast to float, int32 or int64", to);
+    case Proto::INT64: return oneOutput(call.shape(0), false);
+    default: return call.refuse("cannot cast to type {}: cast to float, int32 or int64", to);
   }
 }
 

@@ -23,8 +23,8 @@ namespace {
 const fs::path& study() {
   static const TemporaryFolder folder;
   static const fs::path path = [] {
-    const ProgramRun made =
-        runLynceus("phantom -o '" + (folder / "study").string() + "' --seed 11 --matrix 192 --spacing 1.9 --slice-mm 2.5 --nodules 4");
+    const ProgramRun made = runLynceus("phantom -o '" + (folder / "study").string() +
+                                       "' --seed 11 --matrix 192 --spacing 1.9 --slice-mm 2.5 --nodules 4");
     EXPECT_EQ(made.exitCode, 0) << made.err;
     return folder / "study";
   }();
@@ -66,7 +66,8 @@ void expectOneSentence(const ProgramRun& run, int exitCode, const std::string& m
 
 TEST(Detect, WritesFindingsAndAPictureOfEachAndTheSameBitsTwice) {
   const TemporaryFolder out;
-  const ProgramRun first = runLynceus("detect " + quoted(study()) + " -o " + quoted(out / "a") + " --truth " + quoted(study() / "truth.json"));
+  const ProgramRun first = runLynceus("detect " + quoted(study()) + " -o " + quoted(out / "a") + " --truth " +
+                                      quoted(study() / "truth.json"));
   ASSERT_EQ(first.exitCode, 0) << first.err;
   EXPECT_NE(first.out.find("lesions found"), std::string::npos) << first.out;
   const json findings = json::parse(readText(out / "a/findings.json"));
@@ -95,13 +96,17 @@ TEST(Detect, RefusesATruncatedSliceByName) {
   const fs::path damaged = copyOfStudy(out / "study");
   const fs::path victim = slicesOf(damaged)[7];
   fs::resize_file(victim, fs::file_size(victim) / 2);
-  expectOneSentence(runLynceus("detect " + quoted(damaged) + " -o " + quoted(out / "o")), 3, victim.filename().string());
+  expectOneSentence(runLynceus("detect " + quoted(damaged) + " -o " + quoted(out / "o")), 3,
+                    victim.filename().string());
 }
 
 TEST(Detect, ChoosesOneOfTwoSeriesAndSaysWhy) {
   const TemporaryFolder out;
   const fs::path mixed = copyOfStudy(out / "study");
-  ASSERT_EQ(runLynceus("phantom -o " + quoted(out / "study/thick") + " --seed 12 --matrix 128 --spacing 2.8 --slice-mm 5").exitCode, 0);
+  ASSERT_EQ(
+      runLynceus("phantom -o " + quoted(out / "study/thick") + " --seed 12 --matrix 128 --spacing 2.8 --slice-mm 5")
+          .exitCode,
+      0);
   const ProgramRun run = runLynceus("detect " + quoted(mixed) + " -o " + quoted(out / "o"));
   EXPECT_EQ(run.exitCode, 0) << run.err;
   EXPECT_NE(run.err.find("2 series"), std::string::npos) << run.err;
@@ -112,7 +117,9 @@ TEST(Detect, SaysInOneSentenceWhatIsWrongWithTheInput) {
   fs::create_directory(out / "empty");
   fs::create_directory(out / "text");
   std::ofstream(out / "text/notes.txt") << "no image here";
-  const auto detect = [&](const std::string& what) { return runLynceus("detect " + quoted(out / what) + " -o " + quoted(out / "o")); };
+  const auto detect = [&](const std::string& what) {
+    return runLynceus("detect " + quoted(out / what) + " -o " + quoted(out / "o"));
+  };
   expectOneSentence(detect("nowhere"), 2, "nowhere");
   expectOneSentence(detect("empty"), 3, "empty");
   expectOneSentence(detect("text"), 3, "1 file that is not DICOM");
@@ -131,7 +138,8 @@ TEST(Detect, SaysThatTheOutputCannotBeWrittenBeforeItWorks) {
 TEST(Detect, SaysThatTheDiskIsFull) {
   const TemporaryFolder out;
   fs::create_directory(out / "small");
-  if (mount("tmpfs", (out / "small").c_str(), "tmpfs", 0, "size=16k") != 0) GTEST_SKIP() << "a small disk can only be mounted as root";
+  if (mount("tmpfs", (out / "small").c_str(), "tmpfs", 0, "size=16k") != 0)
+    GTEST_SKIP() << "a small disk can only be mounted as root";
   std::ofstream(out / "small/filler") << std::string(12 * 1024, 'x');
   const ProgramRun run = runLynceus("detect " + quoted(study()) + " -o " + quoted(out / "small/o"));
   umount((out / "small").c_str());
@@ -182,8 +190,9 @@ TEST(Batch, GoesOnAfterBeingKilled) {
   for (const char* name : {"a", "b", "c"}) copyOfStudy(out / (std::string("studies/") + name));
   const std::string command = "batch " + quoted(out / "studies") + " -o " + quoted(out / "o");
   const fs::path journal = out / "o/results.jsonl";
-  const std::string script = "'" LYNCEUS_BINARY_DIR "/bin/lynceus' " + command + " >/dev/null 2>&1 & pid=$!; for i in $(seq 600); do [ -s " +
-                             quoted(journal) + " ] && break; sleep 0.1; done; kill -9 $pid; wait $pid";
+  const std::string script = "'" LYNCEUS_BINARY_DIR "/bin/lynceus' " + command +
+                             " >/dev/null 2>&1 & pid=$!; for i in $(seq 600); do [ -s " + quoted(journal) +
+                             " ] && break; sleep 0.1; done; kill -9 $pid; wait $pid";
   ASSERT_NE(std::system(script.c_str()), -1);
   const std::string atKill = readText(journal);
   const auto doneAtKill = std::count(atKill.begin(), atKill.end(), '\n');

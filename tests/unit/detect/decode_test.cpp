@@ -20,7 +20,9 @@ struct HeatMap {
   nn::Tensor heat = filled({1, 1, 4, 5, 6}, -9);
   nn::Tensor size = filled({1, 1, 4, 5, 6}, std::log(8.0f));
   nn::Tensor offset = filled({1, 3, 4, 5, 6}, 0);
-  static size_t at(int x, int y, int z, int channel = 0) { return static_cast<size_t>(((channel * 4 + z) * 5 + y) * 6 + x); }
+  static size_t at(int x, int y, int z, int channel = 0) {
+    return static_cast<size_t>(((channel * 4 + z) * 5 + y) * 6 + x);
+  }
   TileOutputs outputs() const { return {{"heat", heat}, {"size", size}, {"offset", offset}}; }
 };
 
@@ -29,8 +31,8 @@ struct HeatMap {
 TEST(HeatMapDecoding, PutsThePeakAtTheMiddleOfItsVoxelsPlusTheOffset) {
   HeatMap map;
   map.heat.floats()[HeatMap::at(3, 2, 1)] = 2;
-  map.offset.floats()[HeatMap::at(3, 2, 1, 0)] = 0.25f;   // mm along x
-  map.offset.floats()[HeatMap::at(3, 2, 1, 2)] = -0.5f;   // mm along z
+  map.offset.floats()[HeatMap::at(3, 2, 1, 0)] = 0.25f;  // mm along x
+  map.offset.floats()[HeatMap::at(3, 2, 1, 2)] = -0.5f;  // mm along z
   const auto found = decodeHeatMap(map.outputs(), {}, 0.5);
   ASSERT_TRUE(found) << found.error().message;
   ASSERT_EQ(found->size(), 1u);
@@ -74,11 +76,13 @@ TEST(AnchorDecoding, MovesAndStretchesTheAnchorAsTheRegressionSays) {
   rules.coding = model::Coding::anchors;
   rules.levels = {{"scores", "boxes", {4, 4, 2}, {{6, 8, 4}, {10, 10, 6}}}};
   nn::Tensor scores = filled({1, 2, 2, 3, 3}, -9), boxes = filled({1, 12, 2, 3, 3}, 0);
-  const auto at = [](int channel, int x, int y, int z) { return static_cast<size_t>(((channel * 2 + z) * 3 + y) * 3 + x); };
+  const auto at = [](int channel, int x, int y, int z) {
+    return static_cast<size_t>(((channel * 2 + z) * 3 + y) * 3 + x);
+  };
   scores.floats()[at(1, 2, 1, 0)] = 3;
-  boxes.floats()[at(6 + 0, 2, 1, 0)] = 0.5f;              // dx: half an anchor width
-  boxes.floats()[at(6 + 3, 2, 1, 0)] = std::log(2.0f);    // twice as wide
-  boxes.floats()[at(6 + 5, 2, 1, 0)] = 100;               // absurd: clipped at 1000/16
+  boxes.floats()[at(6 + 0, 2, 1, 0)] = 0.5f;            // dx: half an anchor width
+  boxes.floats()[at(6 + 3, 2, 1, 0)] = std::log(2.0f);  // twice as wide
+  boxes.floats()[at(6 + 5, 2, 1, 0)] = 100;             // absurd: clipped at 1000/16
   const auto found = decodeAnchors({{"scores", scores}, {"boxes", boxes}}, rules);
   ASSERT_TRUE(found) << found.error().message;
   ASSERT_EQ(found->size(), 1u);

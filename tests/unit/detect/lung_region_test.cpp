@@ -25,7 +25,8 @@ image::Volume makeBody(bool withLungs) {
         if (!inside(p.x, p.y, 0, 150, 110, 1)) continue;
         v = 40;
         if (inside(p.x, p.y - 20, 0, 9, 9, 1)) v = -1000;  // trachea, through all slices
-        if (withLungs && (inside(p.x - 75, p.y, p.z - 75, 50, 70, 60) || inside(p.x + 75, p.y, p.z - 75, 50, 70, 60))) v = -860;
+        if (withLungs && (inside(p.x - 75, p.y, p.z - 75, 50, 70, 60) || inside(p.x + 75, p.y, p.z - 75, 50, 70, 60)))
+          v = -860;
       }
     }
   }

@@ -27,7 +27,8 @@ TEST_P(TilePlanTest, CoresCoverEveryVoxelExactlyOnceWithTheAgreedContext) {
   for (const Tile& t : plan.tiles) {
     for (int z = t.coreFirst.z; z < t.coreLast.z; ++z) {
       for (int y = t.coreFirst.y; y < t.coreLast.y; ++y) {
-        for (int x = t.coreFirst.x; x < t.coreLast.x; ++x) ++covered[static_cast<size_t>((z * grid.y + y) * grid.x + x)];
+        for (int x = t.coreFirst.x; x < t.coreLast.x; ++x)
+          ++covered[static_cast<size_t>((z * grid.y + y) * grid.x + x)];
       }
     }
     // Context: half the overlap on each side of the core, except at the border of the grid.

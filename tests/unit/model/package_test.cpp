@@ -46,8 +46,9 @@ class ModelPackage : public testing::Test {
     std::string text = kToml;
     return text.replace(text.find(from), from.size(), to);
   }
-  const fs::path m_folder = fs::temp_directory_path() /
-                            ("lynceus-package-" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+  const fs::path m_folder =
+      fs::temp_directory_path() /
+      ("lynceus-package-" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
 };
 
 }  // namespace
@@ -76,13 +77,14 @@ TEST_F(ModelPackage, ErrorsNameTheFileAndTheKey) {
   struct Bad {
     std::string toml, expected;
   };
-  for (const Bad& bad : {Bad{with("windowHu = [-1200, 600]", "windowHu = [600, -1200]"), "preprocessing.windowHu"},
-                         Bad{with("id = \"test.model\"\n", ""), "'id'"}, Bad{with("heat-map", "segments"), "output.coding"},
-                         Bad{with("\"net.onnx\" =", "\"other\" ="), "sha256"},
-                         Bad{with("schemaVersion = 1", "schemaVersion = 99"), "schemaVersion is 99"},
-                         Bad{with("threshold = 0.4", "threshold = \"high\""), "output.threshold"},
-                         Bad{with("network = \"net.onnx\"", "network = \"../net.onnx\""), "'network'"},
-                         Bad{std::string("id = = 3"), "line 1"}}) {
+  for (const Bad& bad :
+       {Bad{with("windowHu = [-1200, 600]", "windowHu = [600, -1200]"), "preprocessing.windowHu"},
+        Bad{with("id = \"test.model\"\n", ""), "'id'"}, Bad{with("heat-map", "segments"), "output.coding"},
+        Bad{with("\"net.onnx\" =", "\"other\" ="), "sha256"},
+        Bad{with("schemaVersion = 1", "schemaVersion = 99"), "schemaVersion is 99"},
+        Bad{with("threshold = 0.4", "threshold = \"high\""), "output.threshold"},
+        Bad{with("network = \"net.onnx\"", "network = \"../net.onnx\""), "'network'"},
+        Bad{std::string("id = = 3"), "line 1"}}) {
     const auto p = read(bad.toml);
     ASSERT_FALSE(p) << bad.expected;
     EXPECT_NE(p.error().message.find(bad.expected), std::string::npos) << p.error().message;
@@ -91,9 +93,10 @@ TEST_F(ModelPackage, ErrorsNameTheFileAndTheKey) {
 }
 
 TEST_F(ModelPackage, AnAnchorNetworkListsItsLevels) {
-  const auto p = read(with("coding = \"heat-map\"",
-                           "coding = \"anchors\"\nlevels = [{scores = \"s0\", boxes = \"b0\", strideVoxels = [4, 4, 2], "
-                           "sizesVoxels = [[6, 8, 4], [8, 6, 5]]}]"));
+  const auto p =
+      read(with("coding = \"heat-map\"",
+                "coding = \"anchors\"\nlevels = [{scores = \"s0\", boxes = \"b0\", strideVoxels = [4, 4, 2], "
+                "sizesVoxels = [[6, 8, 4], [8, 6, 5]]}]"));
   ASSERT_TRUE(p) << p.error().message;
   ASSERT_EQ(p->output.levels.size(), 1u);
   EXPECT_EQ(p->output.levels[0].strideVoxels.z, 2);

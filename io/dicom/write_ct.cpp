@@ -12,10 +12,10 @@
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmjpls/djencode.h>
 #include <omp.h>
-#include <openssl/sha.h>
 
 #include "core/atomic_file.h"
 #include "core/parallel.h"
+#include "core/sha256.h"
 #include "io/dicom/library.h"
 
 namespace lynceus::io::dicom {
@@ -185,13 +185,13 @@ Expected<void> makeFolder(const fs::path& folder) {
 }  // namespace
 
 std::string uidOf(const std::string& text) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  digest[6] = static_cast<unsigned char>((digest[6] & 0x0F) | 0x80);
-  digest[8] = static_cast<unsigned char>((digest[8] & 0x3F) | 0x80);
-  std::string digits;
+  const std::string hash = sha256(text);
   std::array<unsigned, 16> number;
-  std::copy_n(digest.begin(), 16, number.begin());
+  for (size_t i = 0; i < number.size(); ++i)
+    number[i] = static_cast<unsigned>(std::stoul(hash.substr(2 * i, 2), nullptr, 16));
+  number[6] = (number[6] & 0x0F) | 0x80;  // version and variant of a name-based UUID (RFC 9562)
+  number[8] = (number[8] & 0x3F) | 0x80;
+  std::string digits;
   while (std::any_of(number.begin(), number.end(), [](unsigned b) { return b != 0; })) {  // divide by ten
     unsigned rest = 0;
     for (unsigned& byte : number) {

@@ -34,6 +34,21 @@ detect::Status statusOf(ErrorCode code) {
   }
 }
 
+/// Whose images these are and what marked them: on every picture that leaves the program.
+report::KeyImageOptions captionOf(const detect::DetectionResult& result) {
+  const detect::SeriesReference& s = result.series;
+  report::KeyImageOptions options;
+  if (s.patientId.empty() && s.patientName.empty()) {
+    options.title = std::filesystem::path(s.source).filename().string() + " (the file names no patient)";
+  } else {
+    options.title = fmt::format("{}   ID {}   born {}", s.patientName, s.patientId,
+                                s.patientBirthDate.empty() ? "unknown" : s.patientBirthDate);
+  }
+  options.subtitle =
+      fmt::format("{}   {} {}", s.seriesDescription, result.provenance.modelId, result.provenance.modelVersion);
+  return options;
+}
+
 StudyResult failedStudy(const Error& error, detect::SeriesReference reference) {
   StudyResult study;
   study.result.status = statusOf(error.code);
@@ -111,9 +126,10 @@ Expected<void> prepareOutputFolder(const fs::path& folder) {
 
 Expected<void> writeResult(const StudyResult& study, const fs::path& folder) {
   if (auto ready = prepareOutputFolder(folder); !ready) return ready;
+  const report::KeyImageOptions caption = captionOf(study.result);
   for (const detect::Finding& f : study.result.findings) {
     const fs::path path = folder / fmt::format("finding-{:02}.png", f.id);
-    if (auto written = report::writeKeyImage(*study.volume, f, {}, path); !written) return written;
+    if (auto written = report::writeKeyImage(*study.volume, f, caption, path); !written) return written;
   }
   // Last, so that a folder with findings.json is a complete one.
   return results::writeFindingsJson(study.result, folder / "findings.json");

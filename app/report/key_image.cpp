@@ -252,7 +252,7 @@ std::vector<std::pair<std::string, std::string>> facts(const image::Volume& volu
   out.push_back({"Score", fmt::format("{:.2f}", f.score)});
   out.push_back({"Slice", fmt::format("{} of {}", g.nearestVoxel(at).z + 1, g.size.z)});
   out.push_back({"Slice position", fmt::format("z = {:.1f} mm", at.z)});
-  out.push_back({"Centre (LPS)", fmt::format("{:.1f}, {:.1f}, {:.1f} mm", f.centerMm.x, f.centerMm.y, f.centerMm.z)});
+  out.push_back({"Centre (LPS mm)", fmt::format("{:.1f}, {:.1f}, {:.1f}", f.centerMm.x, f.centerMm.y, f.centerMm.z)});
   out.push_back({"Window", fmt::format("W {:.0f}  L {:.0f} HU", o.windowWidthHu, o.windowCenterHu)});
   return out;
 }

@@ -194,7 +194,7 @@ class Batch:
             scan = self.cubes[rng.integers(len(self.cubes))]
             middle = np.full(3, SOURCE / 2 + 25.0)
             reach = 20 if kind == "cube" else 45
-            return scan, (scan.nodules[0, :3] if kind == "cube" else middle) + rng.uniform(-reach, reach, 3), (0.6, 1.5)
+            return scan, (scan.nodules[0, :3] if kind == "cube" else middle) + rng.uniform(-reach, reach, 3), (0.6, 1.9)
         scan = self.phantoms[rng.integers(len(self.phantoms))]
         if kind == "phantom_nodule" and len(scan.nodules):
             return scan, scan.nodules[rng.integers(len(scan.nodules)), :3] + rng.uniform(-20, 20, 3), (0.8, 1.25)

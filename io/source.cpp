@@ -63,39 +63,6 @@ tl::unexpected<Error> nothingFound(const fs::path& path, const Source& source, c
                    describeSkipped(source.skipped), first, hint);
 }
 
-Expected<Source> openFolder(const fs::path& path, const fs::path& folder, bool nested, job::Context& context) {
-  Source source;
-  source.path = path;
-  int unreadable = 0;
-  std::vector<fs::path> files = dicom::listFiles(folder, nested, unreadable);
-  auto scanned = dicom::scanFiles(files, context);
-  if (!scanned) return passError(scanned);
-  source.series = std::move(scanned->series);
-  source.skipped = std::move(scanned->skipped);
-  source.skipped.unreadableFolders = unreadable;
-  if (source.series.empty()) return nothingFound(path, source, files);
-  return source;
-}
-
-// The series of one slice, from the folder the slice lies in.
-Expected<Source> openDicomFile(const fs::path& path, job::Context& context) {
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  const auto header = dicom::readSliceHeader(path);
-  if (!header) return passError(header);
-  if (const auto* other = std::get_if<dicom::OtherObject>(&*header)) {
-    if (other->what == "DICOMDIR") return openFolder(path, folder, true, context);
-    return makeError(ErrorCode::badInput, "{}: this is a DICOM {}, not a CT image", path.string(), other->what);
-  }
-  const auto* slice = std::get_if<dicom::SliceHeader>(&*header);
-  if (!slice) return makeError(ErrorCode::badInput, "{}: the file is not DICOM", path.string());
-  auto source = openFolder(path, folder, false, context);
-  if (!source) return source;
-  std::erase_if(source->series, [&](const Series& s) {
-    return s.identity.seriesUid != slice->identity.seriesUid || s.identity.studyUid != slice->identity.studyUid;
-  });
-  return source;
-}
-
 Expected<Source> openImageFile(const fs::path& path) {
   const auto info = readImageFileInfo(path);
   if (!info) return passError(info);
@@ -122,6 +89,44 @@ Expected<Source> openImageFile(const fs::path& path) {
   source.path = path;
   source.isImageFile = true;
   source.series.push_back(std::move(series));
+  return source;
+}
+
+Expected<Source> openFolder(const fs::path& path, const fs::path& folder, bool nested, job::Context& context) {
+  Source source;
+  source.path = path;
+  int unreadable = 0;
+  std::vector<fs::path> files = dicom::listFiles(folder, nested, unreadable);
+  auto scanned = dicom::scanFiles(files, context);
+  if (!scanned) return passError(scanned);
+  source.series = std::move(scanned->series);
+  source.skipped = std::move(scanned->skipped);
+  source.skipped.unreadableFolders = unreadable;
+  if (source.series.empty()) {
+    const auto image = std::find_if(files.begin(), files.end(), isImageFileName);
+    // A case folder of research data: one image and perhaps some text.
+    if (std::count_if(image, files.end(), isImageFileName) == 1) return openImageFile(*image);
+    return nothingFound(path, source, files);
+  }
+  return source;
+}
+
+// The series of one slice, from the folder the slice lies in.
+Expected<Source> openDicomFile(const fs::path& path, job::Context& context) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const auto header = dicom::readSliceHeader(path);
+  if (!header) return passError(header);
+  if (const auto* other = std::get_if<dicom::OtherObject>(&*header)) {
+    if (other->what == "DICOMDIR") return openFolder(path, folder, true, context);
+    return makeError(ErrorCode::badInput, "{}: this is a DICOM {}, not a CT image", path.string(), other->what);
+  }
+  const auto* slice = std::get_if<dicom::SliceHeader>(&*header);
+  if (!slice) return makeError(ErrorCode::badInput, "{}: the file is not DICOM", path.string());
+  auto source = openFolder(path, folder, false, context);
+  if (!source) return source;
+  std::erase_if(source->series, [&](const Series& s) {
+    return s.identity.seriesUid != slice->identity.seriesUid || s.identity.studyUid != slice->identity.studyUid;
+  });
   return source;
 }
 

@@ -30,7 +30,8 @@ struct LoadedSeries {
       remarks;  ///< what a reader should know, such as "Hounsfield units were rounded by up to 0.3"
 };
 
-/// Reads headers only. A folder is searched with all folders below it; a DICOM file stands for its series in its own
+/// Reads headers only. A folder is searched with all folders below it, and stands for the one image file in it where
+/// there is no CT in DICOM; a DICOM file stands for its series in its own
 /// folder, a DICOMDIR for the folder it lies in.
 /// @return an error if there is no such path or no CT series in it; damaged slices alone are not an error here.
 Expected<Source> openSource(const std::filesystem::path& path, job::Context& context);

@@ -16,6 +16,7 @@
 #include "app/cli/command.h"
 #include "app/cli/detect_study.h"
 #include "io/formats/image_file.h"
+#include "io/results/findings_json.h"
 
 namespace lynceus::cli {
 namespace {
@@ -100,7 +101,7 @@ class Batch {
   Expected<void> run(job::Context& context);
   std::string summary() const;
   bool anyFailed() const {
-    return m_counts.contains("failed") || m_counts.contains("rejected") || m_counts.contains("partial");
+    return m_counts.contains("failed") || m_counts.contains("rejectedInput") || m_counts.contains("partial");
   }
 
  private:
@@ -125,16 +126,6 @@ class Batch {
   size_t m_next = 0, m_done = 0;
   std::map<std::string, int> m_counts;  ///< studies by status
 };
-
-const char* statusWord(detect::Status status) {
-  switch (status) {
-    case detect::Status::succeeded: return "succeeded";
-    case detect::Status::partial: return "partial";
-    case detect::Status::rejectedInput: return "rejected";
-    case detect::Status::failed: break;
-  }
-  return "failed";
-}
 
 Expected<void> Batch::run(job::Context& context) {
   const int jobs = std::min<int>(m_args.jobs, static_cast<int>(m_studies.size()));
@@ -218,7 +209,7 @@ void Batch::record(const std::string& name, const std::string& key, const detect
                    double seconds) {
   const nlohmann::json entry = {{"study", name},
                                 {"key", key},
-                                {"status", statusWord(result.status)},
+                                {"status", results::statusName(result.status)},
                                 {"reason", result.reason},
                                 {"source", result.series.source},
                                 {"seriesUid", result.series.seriesUid},
@@ -228,7 +219,7 @@ void Batch::record(const std::string& name, const std::string& key, const detect
     fmt::print(stderr, "lynceus: {}/results.jsonl cannot be written (is the disk full?)\n", m_args.output);
   }
   if (result.status != detect::Status::succeeded) fmt::print(stderr, "lynceus: {}: {}\n", name, result.reason);
-  count(statusWord(result.status));
+  count(std::string(results::statusName(result.status)));
 }
 
 std::string Batch::summary() const {

@@ -243,13 +243,15 @@ std::string print(const json& value, int depth = 0) {
 
 }  // namespace
 
+std::string_view statusName(Status status) { return nameOf(status, kStatusNames); }
+
 json toJson(const DetectionResult& r) {
   json findings = json::array();
   for (const Finding& f : r.findings) findings.push_back(findingJson(f));
   const detect::SeriesReference& s = r.series;
   const detect::Provenance& p = r.provenance;
   return {{"schemaVersion", kFindingsSchemaVersion},
-          {"status", nameOf(r.status, kStatusNames)},
+          {"status", statusName(r.status)},
           {"reason", r.reason},
           {"remarks", r.remarks},
           {"coordinateSystem", "LPS"},

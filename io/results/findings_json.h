@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -10,6 +11,9 @@
 #include "core/error.h"
 
 namespace lynceus::results {
+
+/// "succeeded", "partial", "rejectedInput" or "failed".
+std::string_view statusName(detect::Status status);
 
 /// Positions are LPS in mm; what needs a mask (diameterMm, volumeMm3, …) is null where there is none.
 nlohmann::json toJson(const detect::DetectionResult& result);

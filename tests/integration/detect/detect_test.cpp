@@ -72,7 +72,7 @@ TEST(Detect, WritesFindingsAndAPictureOfEachAndTheSameBitsTwice) {
   EXPECT_NE(first.out.find("lesions found"), std::string::npos) << first.out;
   const json findings = json::parse(readText(out / "a/findings.json"));
   EXPECT_EQ(findings["status"], "succeeded");
-  EXPECT_EQ(findings["provenance"]["modelId"], "lynceus.lung-nodule");
+  EXPECT_EQ(findings["model"]["id"], "lynceus.lung-nodule");
   for (size_t i = 1; i <= findings["findings"].size(); ++i) {
     EXPECT_TRUE(fs::exists(out / ("a/finding-" + std::string(i < 10 ? "0" : "") + std::to_string(i) + ".png")));
   }
@@ -87,7 +87,7 @@ TEST(Detect, RefusesAMissingSliceByItsNumberAndWritesWhy) {
   const ProgramRun run = runLynceus("detect " + quoted(damaged) + " -o " + quoted(out / "o"));
   expectOneSentence(run, 3, "slice 21 is missing");
   const json findings = json::parse(readText(out / "o/findings.json"));
-  EXPECT_EQ(findings["status"], "rejected");
+  EXPECT_EQ(findings["status"], "rejectedInput");
   EXPECT_NE(findings["reason"].get<std::string>().find("slice 21 is missing"), std::string::npos);
 }
 
@@ -166,7 +166,7 @@ TEST(Batch, FinishesTheGoodStudiesNamesTheBadOnesAndResumes) {
   const std::string command = "batch " + quoted(out / "studies") + " -o " + quoted(out / "o");
   const ProgramRun first = runLynceus(command + " --jobs 2");
   EXPECT_EQ(first.exitCode, 1) << first.err;
-  EXPECT_NE(first.out.find("3 studies: 2 rejected, 1 succeeded"), std::string::npos) << first.out;
+  EXPECT_NE(first.out.find("3 studies: 2 rejectedInput, 1 succeeded"), std::string::npos) << first.out;
   EXPECT_NE(first.err.find("b gap"), std::string::npos) << first.err;
   EXPECT_NE(first.err.find("c empty"), std::string::npos) << first.err;
   EXPECT_TRUE(fs::exists(out / "o/a good one/findings.json"));

@@ -118,6 +118,8 @@ BoxMm boxAround(const Geometry& grid, const Candidate& c) {
   return box;
 }
 
+tl::unexpected<Error> wasCancelled() { return makeError(ErrorCode::cancelled, "detection was cancelled"); }
+
 Finding makeFinding(const Candidate& c, const Geometry& grid, const model::Package& package) {
   Finding f;
   f.kind = package.output.kind;
@@ -166,6 +168,34 @@ Expected<compute::Executable*> Pipeline::executableFor(const Int3& tileSize) {
   return m_executable.get();
 }
 
+Expected<std::vector<Candidate>> Pipeline::search(const Image<float>& hu, const Mask* region,
+                                                  const job::Context& context) {
+  const model::Tiling& tiling = m_package.tiling;
+  const TilePlan plan = planTiles(hu.geometry.size, tiling.maxSizeVoxels, tiling.overlapVoxels, tiling.multipleOf);
+  auto executable = executableFor(plan.size);
+  if (!executable) return passError(executable);
+  const double spacingMm = m_package.preprocessing.spacingMm;
+  std::vector<Candidate> candidates;
+  for (size_t t = 0; t < plan.tiles.size(); ++t) {
+    if (context.cancelled()) return wasCancelled();
+    context.progress(static_cast<double>(t) / static_cast<double>(plan.tiles.size()), "network");
+    const Tile& tile = plan.tiles[t];
+    auto tensors = (*executable)->run({tileInput(hu, plan, tile, m_package.preprocessing)});
+    if (!tensors) return passError(tensors);
+    TileOutputs outputs;
+    for (size_t o = 0; o < tensors->size(); ++o) outputs.push_back({m_graph.outputs[o].name, std::move((*tensors)[o])});
+    auto found = m_package.output.coding == model::Coding::heatMap ? decodeHeatMap(outputs, m_package.output, spacingMm)
+                                                                   : decodeAnchors(outputs, m_package.output);
+    if (!found) return passError(found);
+    for (Candidate& c : *found) {
+      c.center = c.center + Vec3{1.0 * tile.start.x, 1.0 * tile.start.y, 1.0 * tile.start.z};
+      if (!inCore(tile, c.center)) continue;
+      if (!region || insideMask(*region, hu.geometry.toPatient(c.center))) candidates.push_back(c);
+    }
+  }
+  return candidates;
+}
+
 Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model::SeriesFacts& facts,
                                         const Options& options, const job::Context& context) {
   Stopwatch total, watch;
@@ -187,7 +217,6 @@ Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model
     result.reason = std::move(rule);
     return result;
   }
-  const auto cancelled = [] { return makeError(ErrorCode::cancelled, "detection was cancelled"); };
 
   context.progress(0, "lung region");
   std::optional<LungRegion> lungs;
@@ -196,7 +225,7 @@ Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model
     if (!lungs) result.remarks.push_back("no lung found: the whole volume was searched");
   }
   result.timingsMs["region"] = watch.lap();
-  if (context.cancelled()) return cancelled();
+  if (context.cancelled()) return wasCancelled();
 
   context.progress(0.05, "resample");
   const Geometry grid =
@@ -204,44 +233,21 @@ Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model
             : image::isotropicGeometry(volume.geometry(), pre.spacingMm);
   const Image<float> hu = image::resampleLinear(volume, grid);
   result.timingsMs["resample"] = watch.lap();
-  if (context.cancelled()) return cancelled();
+  if (context.cancelled()) return wasCancelled();
 
-  const TilePlan plan =
-      planTiles(grid.size, m_package.tiling.maxSizeVoxels, m_package.tiling.overlapVoxels, m_package.tiling.multipleOf);
-  auto executable = executableFor(plan.size);
-  if (!executable) return passError(executable);
-  result.timingsMs["compile"] = watch.lap();
-
-  std::vector<Candidate> candidates;
-  for (size_t t = 0; t < plan.tiles.size(); ++t) {
-    if (context.cancelled()) return cancelled();
-    context.progress(0.1 + 0.8 * static_cast<double>(t) / static_cast<double>(plan.tiles.size()), "network");
-    const Tile& tile = plan.tiles[t];
-    auto tensors = (*executable)->run({tileInput(hu, plan, tile, pre)});
-    if (!tensors) return passError(tensors);
-    TileOutputs outputs;
-    for (size_t o = 0; o < tensors->size(); ++o) outputs.push_back({m_graph.outputs[o].name, std::move((*tensors)[o])});
-    auto found = m_package.output.coding == model::Coding::heatMap
-                     ? decodeHeatMap(outputs, m_package.output, pre.spacingMm)
-                     : decodeAnchors(outputs, m_package.output);
-    if (!found) return passError(found);
-    for (Candidate& c : *found) {
-      c.center = c.center + Vec3{1.0 * tile.start.x, 1.0 * tile.start.y, 1.0 * tile.start.z};
-      if (inCore(tile, c.center) && (!lungs || insideMask(lungs->mask, grid.toPatient(c.center))))
-        candidates.push_back(c);
-    }
-  }
+  auto candidates = search(hu, lungs ? &lungs->mask : nullptr, context.part(0.1, 0.9));
+  if (!candidates) return passError(candidates);
   result.timingsMs["network"] = watch.lap();
 
   context.progress(0.9, "measure");
   const double threshold = options.threshold.value_or(m_package.output.threshold);
-  for (const Candidate& c : suppress(std::move(candidates), m_package.output.nmsIou, m_package.output.maxFindings)) {
+  for (const Candidate& c : suppress(std::move(*candidates), m_package.output.nmsIou, m_package.output.maxFindings)) {
     Finding f = makeFinding(c, grid, m_package);
     if (f.score < threshold) continue;
     f.id = static_cast<int>(result.findings.size()) + 1;
     result.findings.push_back(std::move(f));
   }
-  if (context.cancelled()) return cancelled();
+  if (context.cancelled()) return wasCancelled();
   segmentAndMeasure(volume, result.findings);
   result.timingsMs["measure"] = watch.lap();
   result.timingsMs["total"] = total.lap();

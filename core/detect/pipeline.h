@@ -1,13 +1,13 @@
 // The one detection engine: volume in, findings out. Command line, desktop and listener all run this.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <tuple>
+#include <vector>
 
 #include "core/compute/device.h"
+#include "core/detect/decode.h"
 #include "core/detect/finding.h"
 #include "core/image/volume.h"
 #include "core/job/context.h"
@@ -38,6 +38,9 @@ class Pipeline {
 
  private:
   Pipeline(model::Package package, nn::Graph graph, std::shared_ptr<compute::Device> device);
+  /// All candidates in the isotropic image whose centre lies in the region (nullptr: anywhere).
+  Expected<std::vector<Candidate>> search(const image::Image<float>& hu, const image::Mask* region,
+                                          const job::Context& context);
   Expected<compute::Executable*> executableFor(const image::Int3& tileSize);
 
   model::Package m_package;

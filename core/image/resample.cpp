@@ -82,7 +82,7 @@ Image<float> resampleParallel(const Volume& volume, const Geometry& target, cons
   const int64_t strides[3] = {1, target.size.x, int64_t{target.size.x} * target.size.y};
   std::array<std::vector<Taps>, 3> tables;
   for (int a = 0; a < 3; ++a) tables[a] = tapTable(maps[a], get(target.size, maps[a].targetAxis), get(in, a));
-  const auto& [columns, rows, layers] = tables;
+  const std::vector<Taps>&columns = tables[0], &rows = tables[1], &layers = tables[2];
   const int64_t stride[3] = {strides[maps[0].targetAxis], strides[maps[1].targetAxis], strides[maps[2].targetAxis]};
 
   Image<float> out(target, kAirHu);

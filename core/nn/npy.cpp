@@ -75,7 +75,7 @@ std::vector<To> convert(const std::string& raw) {
   for (size_t i = 0; i < out.size(); ++i) {
     From v;
     std::memcpy(&v, raw.data() + i * sizeof(From), sizeof(From));
-    out[i] = static_cast<To>(v);
+    out[i] = static_cast<To>(+v);  // int8 as a number, not as a character
   }
   return out;
 }

@@ -48,8 +48,8 @@ class Registry {
 
 }  // namespace lynceus::nn
 
-#define LYN_CONCAT_(a, b) a##b
-#define LYN_CONCAT(a, b) LYN_CONCAT_(a, b)
+#define LYN_CONCAT_TOKENS(a, b) a##b
+#define LYN_CONCAT(a, b) LYN_CONCAT_TOKENS(a, b)
 /// At namespace scope in lynceus::nn::<backend>: `LYN_REGISTER_OP(reference, "MaxPool", opset(8, 21), kMaxPool);`
 #define LYN_REGISTER_OP(backend, op, opsets, kernel)                        \
   [[maybe_unused]] static const bool LYN_CONCAT(registered_, __COUNTER__) = \

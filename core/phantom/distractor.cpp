@@ -25,7 +25,7 @@ std::optional<Point3> pointAtDepth(const Anatomy& a, const Fields& fields, Rando
 }
 
 Vec3 inward(const Fields& fields, const Point3& p) {
-  constexpr double h = 3;
+  const double h = 3;  // mm
   const auto slope = [&](const Vec3& d) { return fields.sample(kLung, p - d) - fields.sample(kLung, p + d); };
   return normalized({slope({h, 0, 0}), slope({0, h, 0}), slope({0, 0, h})});
 }

@@ -64,7 +64,8 @@ Fields::Fields(const Anatomy& anatomy, const std::vector<Shape>& vessels, const 
       int64_t{ny} * nz,
       [&, nx = nx, ny = ny](int64_t row) {
         const double y = m_grid.originMm.y + static_cast<double>(row % ny) * step;
-        const double z = m_grid.originMm.z + static_cast<double>(row / ny) * step;
+        const int64_t layer = row / ny;
+        const double z = m_grid.originMm.z + static_cast<double>(layer) * step;
         float tissue[kFieldCount];
         for (int x = 0; x < nx; ++x) {
           sampleTissue(anatomy, vessels, anatomy.pose.toModel({m_grid.originMm.x + x * step, y, z}), tissue);

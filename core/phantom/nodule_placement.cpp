@@ -111,7 +111,7 @@ class Placer {
                              m_random.range(a.baseZ, a.apexZ)});
   }
 
-  bool free(const Nodule& n) const {
+  bool isFree(const Nodule& n) const {
     const double reach = n.body.reachMm();
     const Point3& c = n.body.centreMm;
     const Vec3 margin{reach + 2, reach + 2, reach + 2};
@@ -149,7 +149,7 @@ class Placer {
     Point3 at;
     for (int i = 0, tried = 0; i < 4000 && tried < 40; ++i) {
       n.body.centreMm = anywhere();
-      if (m_fields.sample(kLung, n.body.centreMm) > -(n.body.reachMm() + 3) || !free(n)) continue;
+      if (m_fields.sample(kLung, n.body.centreMm) > -(n.body.reachMm() + 3) || !isFree(n)) continue;
       ++tried;
       const double space = clearance(n);
       if (space > best) best = space, at = n.body.centreMm;
@@ -167,7 +167,7 @@ class Placer {
       n.body.centreMm = anywhere();
       const double lung = m_fields.sample(kLung, n.body.centreMm);
       if (lung < -depth - 1.5 || lung > -0.3 * r) continue;
-      if (m_fields.sample(kCavity, n.body.centreMm) < -r || !free(n)) continue;  // chest wall, not mediastinum
+      if (m_fields.sample(kCavity, n.body.centreMm) < -r || !isFree(n)) continue;  // chest wall, not mediastinum
       return true;
     }
     return false;
@@ -181,7 +181,7 @@ class Placer {
       const double angle = m_random.range(0, 2 * std::numbers::pi);
       const Vec3 side = u * std::cos(angle) + v * std::sin(angle);
       n.body.centreMm = mix(vessel.a, vessel.b, 0.5) + side * (vessel.ra + 0.7 * n.body.radiusMm);
-      if (m_fields.sample(kLung, n.body.centreMm) > -(n.body.reachMm() + 1.5) || !free(n)) continue;
+      if (m_fields.sample(kLung, n.body.centreMm) > -(n.body.reachMm() + 1.5) || !isFree(n)) continue;
       return true;
     }
     return false;

@@ -231,8 +231,8 @@ class SliceRenderer {
       for (int x = left; x <= right; ++x) {
         double covered = 0;
         for (int k = 0; k < 27; ++k) {
-          const Point3 p{xOf(x) + (k % 3 - 1) * sx / 3, yOf(y) + (k / 3 % 3 - 1) * sy / 3,
-                         z + (k / 9 - 1) * m_planeMm / 3};
+          const int i = k % 3 - 1, j = k / 3 % 3 - 1, l = k / 9 - 1;
+          const Point3 p{xOf(x) + i * sx / 3, yOf(y) + j * sy / 3, z + l * m_planeMm / 3};
           double d = n.body.distance(p);
           if (core) d = std::max(d, n.coreDistance(p));
           if (d > ramp) continue;

@@ -219,8 +219,8 @@ void addLungTrees(const Anatomy& a, const Fields& fields, Scene& scene) {
   parallelFor(2, [&](int64_t kind) {
     points[kind] = fillLobes(a, fields, pitch, kStreamTrees + 1 + static_cast<uint32_t>(kind));
   });
-  std::vector<Tree> trees(2 * kLobes);
-  parallelFor(2 * kLobes, [&](int64_t i) {
+  std::vector<Tree> trees(size_t{2} * kLobes);
+  parallelFor(int64_t{2} * kLobes, [&](int64_t i) {
     const int lobe = static_cast<int>(i / 2), kind = static_cast<int>(i % 2);
     const LobeRoots roots = lobeRoots(a, lobe);
     trees[static_cast<size_t>(i)] = growTree(fields, a.pose, kind == 0 ? roots.artery : roots.vein,

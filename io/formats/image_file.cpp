@@ -74,20 +74,20 @@ std::string reasonOf(const std::exception& e) {
 class SilentCerr {
  public:
   SilentCerr() {
-    const std::lock_guard lock(s_mutex);
-    if (s_users++ == 0) s_state = std::cerr.rdstate(), std::cerr.setstate(std::ios::failbit);
+    const std::lock_guard lock(g_mutex);
+    if (g_users++ == 0) g_state = std::cerr.rdstate(), std::cerr.setstate(std::ios::failbit);
   }
   ~SilentCerr() {
-    const std::lock_guard lock(s_mutex);
-    if (--s_users == 0) std::cerr.clear(s_state);
+    const std::lock_guard lock(g_mutex);
+    if (--g_users == 0) std::cerr.clear(g_state);
   }
   SilentCerr(const SilentCerr&) = delete;
   SilentCerr& operator=(const SilentCerr&) = delete;
 
  private:
-  static inline std::mutex s_mutex;
-  static inline int s_users = 0;
-  static inline std::ios::iostate s_state = std::ios::goodbit;
+  static inline std::mutex g_mutex;
+  static inline int g_users = 0;
+  static inline std::ios::iostate g_state = std::ios::goodbit;
 };
 
 // The NIfTI library takes the zeros behind a cut gzip stream for voxels, so the stream is checked to its last byte.

@@ -20,7 +20,7 @@ nlohmann::json toJson(const detect::DetectionResult& result);
 
 /// Checks everything, so the input may come from anywhere; unknown keys are ignored.
 /// @return ErrorCode::badInput naming the missing or wrong key, ErrorCode::unsupported for a newer schema version.
-Expected<detect::DetectionResult> fromJson(const nlohmann::json& json);
+Expected<detect::DetectionResult> fromJson(const nlohmann::json& document);
 
 /// As fromJson; the error names the file too. ErrorCode::resource where it cannot be opened.
 Expected<detect::DetectionResult> readFindingsJson(const std::filesystem::path& path);

@@ -35,7 +35,7 @@ Expected<Step> activationStep(const OpCall& call, const std::vector<ValueType>& 
   return step;
 }
 
-[[maybe_unused]] const bool registered = [] {
+[[maybe_unused]] const bool kRegistered = [] {
   for (const std::string& op : activationOperators()) kernels().add(op, opset(1, 21), activationStep);
   return true;
 }();

@@ -19,7 +19,7 @@ std::vector<Tensor> runActivation(const OpCall& call, const std::vector<ValueTyp
 }
 
 // The whole table at once: the operators differ in their function alone.
-[[maybe_unused]] const bool registered = [] {
+[[maybe_unused]] const bool kRegistered = [] {
   for (const std::string& op : activationOperators())
     kernels().add(op, opset(1, 21), {inferActivation, runActivation, 1, op == "Clip" ? size_t{3} : size_t{1}});
   return true;

@@ -405,6 +405,9 @@ void addMovements(Cases& cases) {
   cases.add("Concat of matrices", {3, 4}, [](OnnxBuilder& b, const std::string& x) {
     return b.node("Concat", {x, x}).integer("axis", 1).output();
   });
+}
+
+void addExporterHabits(Cases& cases) {
   cases.add("Shapes computed in the graph", {1, 3, 4, 5, 6}, [](OnnxBuilder& b, const std::string& x) {
     const std::string all = b.node("Shape", {x});
     const std::string space = b.node("Slice", {all, b.ints({2}), b.ints({5}), b.ints({0})});
@@ -443,6 +446,7 @@ std::vector<ConformanceCase> operatorCases() {
   addResizes(cases);
   addMatrices(cases);
   addMovements(cases);
+  addExporterHabits(cases);
   return cases.take();
 }
 

@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 
+#include "io/formats/image_file.h"
 #include "tests/support/ct_files.h"
 #include "tests/support/temporary_folder.h"
 
@@ -178,6 +179,20 @@ TEST_F(SourceTest, SaysWhatIsWrongWithAPathInOneSentence) {
   ASSERT_FALSE(text);
   EXPECT_EQ(text.error().code, ErrorCode::badInput);
   EXPECT_THAT(text.error().message, HasSubstr("neither DICOM nor NIfTI"));
+}
+
+TEST_F(SourceTest, TakesTheOneImageFileOfACaseFolder) {
+  image::Geometry g;
+  g.size = {4, 3, 2};
+  const auto volume = image::Volume::create(g, std::vector<int16_t>(24, -500));
+  ASSERT_TRUE(writeImageFile(*volume, m_folder / "ct.nii.gz"));
+  std::ofstream(m_folder / "truth.json") << "{}";
+  const auto loaded = loadFirst();
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->volume.at(1, 1, 1), -500);
+  EXPECT_FALSE(loaded->reference.instancesSha256.empty());
+  ASSERT_TRUE(writeImageFile(*volume, m_folder / "mask.nii.gz"));
+  EXPECT_THAT(openError(), HasSubstr("to read an image file give its own path"));  // which of two is not for us to say
 }
 
 TEST_F(SourceTest, StopsWhenCancelled) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sensitivity against false marks per scan for a batch over phantoms.
 
-    lynceus batch PHANTOMS -o RESULTS --threshold 0.01
+    lynceus batch PHANTOMS -o RESULTS --threshold 0.000001
     froc.py PHANTOMS RESULTS
 
 Each folder of PHANTOMS has a truth.json; RESULTS has a folder of the same name with findings.json. The rule is LUNA16's: a

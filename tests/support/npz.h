@@ -32,12 +32,12 @@ inline std::string zipMember(const std::filesystem::path& path, const std::strin
     if (zip.compare(entry + 46, nameSize, name) == 0) {
       const size_t header = number(entry + 42, 4);
       const size_t data = header + 30 + number(header + 26, 2) + number(header + 28, 2);
-      const std::string packed = zip.substr(data, number(entry + 20, 4));
+      std::string packed = zip.substr(data, number(entry + 20, 4));
       if (number(entry + 10, 2) == 0) return packed;
       std::string out(number(entry + 24, 4), '\0');
       z_stream stream{};
       inflateInit2(&stream, -MAX_WBITS);
-      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+      stream.next_in = reinterpret_cast<Bytef*>(packed.data());
       stream.avail_in = static_cast<uInt>(packed.size());
       stream.next_out = reinterpret_cast<Bytef*>(out.data());
       stream.avail_out = static_cast<uInt>(out.size());

@@ -140,7 +140,7 @@ TEST(Detect, SaysThatTheDiskIsFull) {
   fs::create_directory(out / "small");
   if (mount("tmpfs", (out / "small").c_str(), "tmpfs", 0, "size=16k") != 0)
     GTEST_SKIP() << "a small disk can only be mounted as root";
-  std::ofstream(out / "small/filler") << std::string(12 * 1024, 'x');
+  std::ofstream(out / "small/filler") << std::string(12288, 'x');
   const ProgramRun run = runLynceus("detect " + quoted(study()) + " -o " + quoted(out / "small/o"));
   umount((out / "small").c_str());
   EXPECT_EQ(run.exitCode, 4) << run.err << run.out;

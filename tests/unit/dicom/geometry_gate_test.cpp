@@ -13,7 +13,6 @@ namespace {
 using image::Vec3;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
 
 SlicePlane slice(const Vec3& position, int number, const Vec3& row = {1, 0, 0}, const Vec3& column = {0, 1, 0}) {
   SlicePlane s;

@@ -165,7 +165,7 @@ TEST_F(SlicePixelsTest, SaysHowManyBytesAreMissing) {
   const Instance& instance = std::get<SliceHeader>(*header).instance;
   EXPECT_THAT(instance.damage,
               HasSubstr("cut.dcm: the file is cut off: its pixels need 8192 bytes and 5192 are there"));
-  std::vector<int16_t> hu(64 * 64);
+  std::vector<int16_t> hu(size_t{64} * 64);
   EXPECT_FALSE(readSlicePixels(instance, hu));
 }
 

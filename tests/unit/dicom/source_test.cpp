@@ -13,7 +13,6 @@
 namespace lynceus::io {
 namespace {
 
-using dicom::GeometryClass;
 using test::CtFile;
 using testing::HasSubstr;
 
@@ -71,7 +70,7 @@ TEST_F(SourceTest, CountsWhatIsNotCt) {
   std::ofstream(m_folder / "notes.txt")
       << "a text that is long enough to hold one hundred and forty bytes, which is what the "
          "first look at a file reads before it decides what it is not: DICOM.";
-  std::ofstream(m_folder / "empty");
+  std::ofstream(m_folder / "empty").flush();
   CtFile mr;
   mr.seriesUid = "1.2.3.9";
   mr.change = [](DcmDataset& d) {

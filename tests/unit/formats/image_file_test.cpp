@@ -103,7 +103,7 @@ class ImageFileTest : public testing::Test {
   template <class T>
   std::filesystem::path writeMeta(const std::string& type, const std::vector<T>& values,
                                   const std::string& extra = "") {
-    const auto path = m_folder / "x.mha";
+    auto path = m_folder / "x.mha";
     std::ofstream out(path, std::ios::binary);
     out << "ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\n"
         << (extra.empty() ? "TransformMatrix = 1 0 0 0 1 0 0 0 1\n" : extra)

@@ -37,12 +37,12 @@ class ModelPackage : public testing::Test {
  protected:
   void SetUp() override { fs::create_directories(m_folder); }
   void TearDown() override { fs::remove_all(m_folder); }
-  Expected<model::Package> read(std::string toml) {
+  Expected<model::Package> read(const std::string& toml) {
     std::ofstream(m_folder / "model.toml") << toml;
     std::ofstream(m_folder / "net.onnx") << "foo";
     return model::readPackage(m_folder);
   }
-  static std::string with(std::string from, const std::string& to) {
+  static std::string with(const std::string& from, const std::string& to) {
     std::string text = kToml;
     return text.replace(text.find(from), from.size(), to);
   }

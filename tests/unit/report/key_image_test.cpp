@@ -50,8 +50,8 @@ struct Picture {
   int width() const { return cairo_image_surface_get_width(surface.get()); }
   int height() const { return cairo_image_surface_get_height(surface.get()); }
   int grey(int x, int y) const {
-    const unsigned char* p =
-        cairo_image_surface_get_data(surface.get()) + y * cairo_image_surface_get_stride(surface.get()) + 4 * x;
+    const ptrdiff_t stride = cairo_image_surface_get_stride(surface.get());
+    const unsigned char* p = cairo_image_surface_get_data(surface.get()) + y * stride + ptrdiff_t{4} * x;
     return p[0] == p[1] && p[1] == p[2] ? p[0] : -1;
   }
   std::unique_ptr<cairo_surface_t, decltype(&cairo_surface_destroy)> surface;
@@ -122,7 +122,7 @@ TEST(KeyImage, SaysWhereItCannotBeWritten) {
 TEST(KeyImage, OfARealNoduleIsTheSameEachTime) {
   const auto data = test::testData("train/nodules134_train.npz");
   if (data.empty()) GTEST_SKIP() << test::kNoTestData;
-  constexpr size_t kCube = 51 * 51 * 51;
+  constexpr size_t kCube = size_t{51} * 51 * 51;
   const auto hu = test::npzArray<int16_t>(data, "hu");
   const auto first = hu.begin() + 2 * int64_t{kCube};
   const image::Geometry g{{51, 51, 51}, {1, 1, 1}, {-25, -25, -25}, {Vec3{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};

@@ -45,7 +45,7 @@ DetectionResult exampleResult() {
 }
 
 std::filesystem::path temporaryFolder() {
-  const auto folder =
+  auto folder =
       std::filesystem::path(testing::TempDir()) /
       fmt::format("findings-json-{}-{}", ::getpid(), testing::UnitTest::GetInstance()->current_test_info()->name());
   std::filesystem::create_directories(folder);

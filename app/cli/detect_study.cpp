@@ -1,7 +1,9 @@
 #include "app/cli/detect_study.h"
 
 #include <algorithm>
+#include <exception>
 #include <fstream>
+#include <new>
 
 #include "app/cli/command.h"
 #include "app/report/key_image.h"
@@ -58,6 +60,22 @@ StudyResult failedStudy(const Error& error, detect::SeriesReference reference) {
   return study;
 }
 
+/// loadSeries and Pipeline::run; may throw std::bad_alloc.
+StudyResult loadAndDetect(const io::Source& source, size_t index, detect::Pipeline& pipeline,
+                          const detect::Options& options, const job::Context& context) {
+  job::Context loading = context.part(0, 0.2);
+  const auto loaded = io::loadSeries(source, index, loading);
+  if (!loaded) return failedStudy(loaded.error(), io::describeSeries(source, index));
+  auto result = pipeline.run(loaded->volume, factsOf(loaded->identity), options, context.part(0.2, 1));
+  if (!result) return failedStudy(result.error(), loaded->reference);
+  StudyResult study{std::move(*result), loaded->volume, std::nullopt};
+  study.result.series = loaded->reference;
+  study.result.remarks.insert(study.result.remarks.begin(), loaded->remarks.begin(), loaded->remarks.end());
+  if (study.result.status == detect::Status::rejectedInput)
+    study.error = Error{ErrorCode::badInput, study.result.reason};
+  return study;
+}
+
 }  // namespace
 
 SeriesChoice chooseForModel(const std::vector<const io::dicom::Series*>& series, const model::InputRules& rules) {
@@ -86,17 +104,16 @@ SeriesChoice chooseForModel(const std::vector<const io::dicom::Series*>& series,
 
 StudyResult detectSeries(const io::Source& source, size_t index, detect::Pipeline& pipeline,
                          const detect::Options& options, job::Context& context) {
-  job::Context loading = context.part(0, 0.2);
-  const auto loaded = io::loadSeries(source, index, loading);
-  if (!loaded) return failedStudy(loaded.error(), io::describeSeries(source, index));
-  auto result = pipeline.run(loaded->volume, factsOf(loaded->identity), options, context.part(0.2, 1));
-  if (!result) return failedStudy(result.error(), loaded->reference);
-  StudyResult study{std::move(*result), loaded->volume, std::nullopt};
-  study.result.series = loaded->reference;
-  study.result.remarks.insert(study.result.remarks.begin(), loaded->remarks.begin(), loaded->remarks.end());
-  if (study.result.status == detect::Status::rejectedInput)
-    study.error = Error{ErrorCode::badInput, study.result.reason};
-  return study;
+  // Whatever a library throws ends this study alone.
+  try {
+    return loadAndDetect(source, index, pipeline, options, context);
+  } catch (const std::bad_alloc&) {
+    return failedStudy({ErrorCode::resource, "there is not enough memory for this study"},
+                       io::describeSeries(source, index));
+  } catch (const std::exception& e) {
+    return failedStudy({ErrorCode::internal, fmt::format("this is a bug of Lynceus, please report it: {}", e.what())},
+                       io::describeSeries(source, index));
+  }
 }
 
 std::string resultKey(const detect::SeriesReference& series, const model::Package& package,

@@ -51,11 +51,12 @@ tl::unexpected<Error> nothingFound(const fs::path& path, const Source& source, c
   if (source.skipped.unreadableFolders > 0 && files.empty()) {
     return makeError(ErrorCode::resource, "{}: the folder may not be read", path.string());
   }
-  if (files.empty()) return makeError(ErrorCode::badInput, "{}: the folder is empty", path.string());
+  if (files.empty())
+    return makeError(ErrorCode::badInput, "{}: the folder is empty; give one that holds a CT study", path.string());
   const auto imageFile = std::find_if(files.begin(), files.end(), isImageFileName);
   const std::string hint =
       imageFile == files.end()
-          ? ""
+          ? "; give a folder that holds a CT study"
           : fmt::format("; to read an image file give its own path, such as {}", imageFile->string());
   const std::string first =
       source.skipped.damaged.empty() ? "" : fmt::format(" ({})", source.skipped.damaged.front().reason);
@@ -226,7 +227,7 @@ Expected<Source> openSource(const fs::path& path, job::Context& context) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status)) {
-    return makeError(ErrorCode::wrongUse, "there is no file or folder {}", path.string());
+    return makeError(ErrorCode::wrongUse, "there is no file or folder {}; check the path", path.string());
   }
   if (fs::is_directory(status)) return openFolder(path, path, true, context);
   if (!fs::is_regular_file(status)) {

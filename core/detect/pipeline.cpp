@@ -212,9 +212,9 @@ Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model
       nowUtc(),
       kVersion,
       kCommit};
-  if (std::string rule = model::brokenRule(m_package.input, volume.geometry(), facts); !rule.empty()) {
+  if (const std::string rule = model::brokenRule(m_package.input, volume.geometry(), facts); !rule.empty()) {
     result.status = Status::rejectedInput;
-    result.reason = std::move(rule);
+    result.reason = rule + "; choose another series or another model";
     return result;
   }
 

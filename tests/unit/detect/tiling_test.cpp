@@ -1,5 +1,6 @@
 #include "core/detect/tiling.h"
 
+#include <ostream>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -13,6 +14,11 @@ struct Case {
   Int3 grid;
   int maxSize, overlap, multipleOf;
 };
+
+// What the list of tests shows.
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << c.grid.x << " x " << c.grid.y << " x " << c.grid.z << ", tiles to " << c.maxSize;
+}
 
 class TilePlanTest : public testing::TestWithParam<Case> {};
 

@@ -53,6 +53,12 @@ struct Case {
   int16_t low, high;
   bool jpegLs;
 };
+
+// What the list of tests shows.
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << c.low << " to " << c.high << " HU" << (c.jpegLs ? ", JPEG-LS" : "");
+}
+
 class WriteCt : public testing::TestWithParam<Case> {};
 
 TEST_P(WriteCt, ReadsBackToTheSameVoxelsAndGeometry) {

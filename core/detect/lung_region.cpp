@@ -41,11 +41,22 @@ Mask airInside(const image::Image<float>& hu) {
   return air;
 }
 
+/// Without the voxels whose centres lie beyond the volume: they would be a sheet of air that joins lung and room.
+image::Geometry coarseGrid(const image::Geometry& volume) {
+  image::Geometry grid = image::isotropicGeometry(volume, kGridMm);
+  const auto fit = [](int& count, int voxels, double spacingMm) {
+    if ((count - 0.5) * kGridMm > voxels * spacingMm && count > 1) --count;
+  };
+  fit(grid.size.x, volume.size.x, volume.spacingMm.x);
+  fit(grid.size.y, volume.size.y, volume.spacingMm.y);
+  fit(grid.size.z, volume.size.z, volume.spacingMm.z);
+  return grid;
+}
+
 }  // namespace
 
 std::optional<LungRegion> findLungRegion(const image::Volume& volume) {
-  const image::Image<float> coarse =
-      image::resampleLinear(volume, image::isotropicGeometry(volume.geometry(), kGridMm));
+  const image::Image<float> coarse = image::resampleLinear(volume, coarseGrid(volume.geometry()));
   // Opening removes what is thinner than a lung: trachea, bronchi, bowel gas, air around a tube.
   const Mask core = image::erode(airInside(coarse), kOpeningMm);
   const image::Components parts = image::labelComponents(core, image::Connectivity::faces6);

@@ -101,8 +101,9 @@ bool inCore(const Tile& tile, const Vec3& p) {
 }
 
 bool insideMask(const Mask& mask, const image::Point3& pointMm) {
-  const Int3 v = mask.geometry.nearestVoxel(pointMm);
-  return mask.geometry.contains(v) && mask.at(v.x, v.y, v.z);
+  const Int3 v = mask.geometry.nearestVoxel(pointMm), size = mask.geometry.size;
+  // The coarse mask ends a little before the volume.
+  return mask.at(std::clamp(v.x, 0, size.x - 1), std::clamp(v.y, 0, size.y - 1), std::clamp(v.z, 0, size.z - 1)) != 0;
 }
 
 BoxMm boxAround(const Geometry& grid, const Candidate& c) {

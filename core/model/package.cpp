@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 
 #include <toml++/toml.h>
 
@@ -131,9 +133,18 @@ Expected<Package> readPackage(const fs::path& folder) {
     return makeError(ErrorCode::resource, "{}: there is no such file; a model package is a folder with a model.toml",
                      path.string());
   }
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  // toml++ 3.3 runs into undefined behaviour on some characters outside strings; nothing in the file needs them.
+  const auto strange =
+      std::find_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > 126; });
+  if (strange != text.end()) {
+    return makeError(ErrorCode::badInput, "{}: line {}: write the file in plain ASCII", path.string(),
+                     1 + std::count(text.begin(), strange, '\n'));
+  }
   toml::table table;
   try {
-    table = toml::parse_file(path.string());
+    table = toml::parse(text, path.string());
   } catch (const toml::parse_error& e) {
     return makeError(ErrorCode::badInput, "{}: line {}: {}", path.string(), e.source().begin.line, e.description());
   }

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <iostream>
 #include <limits>
 #include <memory>
@@ -90,6 +91,25 @@ class SilentCerr {
   static inline std::ios::iostate g_state = std::ios::goodbit;
 };
 
+// The MetaImage library writes beyond its buffers on lines longer than these, so no such header reaches it.
+Expected<void> checkMetaHeader(const fs::path& path) {
+  constexpr size_t kLongestLine = 250, kMostLines = 200;
+  std::ifstream file(path, std::ios::binary);
+  std::string line;
+  for (size_t n = 1; n <= kMostLines; ++n) {
+    line.clear();
+    char c = 0;
+    while (line.size() <= kLongestLine && file.get(c) && c != '\n') line += c;
+    const bool text = std::all_of(line.begin(), line.end(), [](char k) { return (k >= 32 && k < 127) || k == '\r'; });
+    if (!text || line.size() > kLongestLine || line.find('=') == std::string::npos) {
+      return makeError(ErrorCode::badInput, "{}: line {} of the MetaImage header is not of the form 'Key = value'",
+                       path.string(), n);
+    }
+    if (line.starts_with("ElementDataFile")) return {};
+  }
+  return makeError(ErrorCode::badInput, "{}: the MetaImage header names no ElementDataFile", path.string());
+}
+
 // The NIfTI library takes the zeros behind a cut gzip stream for voxels, so the stream is checked to its last byte.
 Expected<void> checkGzip(const fs::path& path) {
   const std::unique_ptr<gzFile_s, decltype(&gzclose)> file(gzopen(path.c_str(), "rb"), gzclose);
@@ -152,6 +172,9 @@ Expected<OpenFile> openFile(const fs::path& path) {
   if (!fs::is_regular_file(path, ignored)) return makeError(ErrorCode::wrongUse, "there is no file {}", path.string());
   if (::access(path.c_str(), R_OK) != 0) {
     return makeError(ErrorCode::resource, "{}: the file may not be read: {}", path.string(), std::strerror(errno));
+  }
+  if (std::string_view(format->name) == "MetaImage") {
+    if (auto sound = checkMetaHeader(path); !sound) return passError(sound);
   }
   OpenFile open{makeIo(*format), {}};
   const SilentCerr silent;

@@ -8,9 +8,10 @@ using image::Int3;
 namespace {
 
 /// A body of 300 x 220 x 150 mm at 2 mm: tissue 40 HU with two lungs, a trachea, and room air around it.
-image::Volume makeBody(bool withLungs) {
+/// `slices` below 75 cut the lungs off at the top.
+image::Volume makeBody(bool withLungs, int slices = 75) {
   image::Geometry g;
-  g.size = {180, 140, 75};
+  g.size = {180, 140, slices};
   g.spacingMm = {2, 2, 2};
   g.originMm = {-180, -140, 0};
   std::vector<int16_t> hu(static_cast<size_t>(g.voxelCount()), -1000);
@@ -50,6 +51,16 @@ TEST(LungRegion, HoldsBothLungsAndAPleuralBandButNeitherTracheaNorSkin) {
   EXPECT_FALSE(contains(*region, {0, -108, 75}));          // skin
   // Two ellipsoids of 4/3 pi 50 70 60 mm3; the grid of 3 mm and the opening take a few per cent.
   EXPECT_NEAR(region->lungVolumeMl, 2 * 879.6, 0.08 * 2 * 879.6);
+}
+
+TEST(LungRegion, IsFoundWhereTheScanEndsInTheMiddleOfTheLungs) {
+  // 2 mm slices into 3 mm voxels: whatever the remainder, no air may slip in between the last slice and the end.
+  for (const int slices : {58, 59, 60, 61}) {
+    const auto region = detect::findLungRegion(makeBody(true, slices));
+    ASSERT_TRUE(region) << slices;
+    EXPECT_TRUE(contains(*region, {75, 0, 75}));
+    EXPECT_FALSE(contains(*region, {0, -108, 75})) << slices;
+  }
 }
 
 TEST(LungRegion, SaysSoWhereThereIsNoLung) { EXPECT_FALSE(detect::findLungRegion(makeBody(false))); }

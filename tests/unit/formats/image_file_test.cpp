@@ -214,5 +214,14 @@ TEST(RealImageFile, ReadsAnAbdomenInNifti) {
   EXPECT_NEAR(file->volume.geometry().spacingMm.x, 3, 1e-5);
 }
 
+// Found by fuzzing: MetaIO of ITK 5.2 writes beyond its buffer on this header and ends the program.
+TEST(MetaImageHeader, WithAnEndlessLineIsRefusedByItsNumber) {
+  const test::TemporaryFolder folder;
+  std::ofstream(folder / "x.mha") << "ObjectType = Image\nNDims" << std::string(2000, 'x') << " = 3\n";
+  const auto image = readImage(folder / "x.mha");
+  ASSERT_FALSE(image);
+  EXPECT_THAT(image.error().message, HasSubstr("line 2 of the MetaImage header"));
+}
+
 }  // namespace
 }  // namespace lynceus::io

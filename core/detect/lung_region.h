@@ -7,7 +7,8 @@
 
 namespace lynceus::detect {
 
-/// The mask lies on a coarse grid of its own (about 3 mm) over the extent of the volume, up to 1.5 mm less at the far ends.
+/// The mask lies on a coarse grid of its own (about 3 mm) over the extent of the volume, up to 1.5 mm less at the far
+/// ends.
 struct LungRegion {
   image::Mask mask;         ///< where a lesion's centre may lie
   double lungVolumeMl = 0;  ///< of the aerated lung inside

@@ -78,7 +78,7 @@ void grow(Component& c, const Run& run) {
   c.max = {std::max(c.max.x, run.end - 1), std::max(c.max.y, run.y), run.z};
   const int n = run.end - run.begin;
   c.voxels += n;
-  // The sum for now; labelComponents divides at the end.
+  // A sum until labelComponents divides it by the voxels.
   c.centroidIndex = c.centroidIndex + Vec3{0.5 * n * (run.begin + run.end - 1), double(n) * run.y, double(n) * run.z};
 }
 

@@ -36,9 +36,17 @@ struct LoadedSeries {
 /// @return an error if there is no such path or no CT series in it; damaged slices alone are not an error here.
 Expected<Source> openSource(const std::filesystem::path& path, job::Context& context);
 
-/// Decodes one series on all threads. A series that the gate does not call regular gives ErrorCode::badGeometry.
+struct LoadOptions {
+  /// Load a series with gaps, uneven distances or duplicate slices too: resampled along the slice normal to an even
+  /// grid, of duplicates the first taken, each said in the remarks. What no resampling makes a volume stays refused.
+  bool acceptGeometry = false;
+};
+
+/// Decodes one series on all threads. A tilted series is sheared straight and the remarks say so; any other that the
+/// gate does not call regular gives ErrorCode::badGeometry unless the options accept it.
 /// @param index  into source.series
-Expected<LoadedSeries> loadSeries(const Source& source, size_t index, job::Context& context);
+Expected<LoadedSeries> loadSeries(const Source& source, size_t index, job::Context& context,
+                                  const LoadOptions& options = {});
 
 /// What a result records of a series; instancesSha256 is over the sorted SOP Instance UIDs, or over an image file's
 /// bytes.

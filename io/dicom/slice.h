@@ -1,23 +1,24 @@
 // One DICOM file: its header, and its pixels as Hounsfield units.
 #pragma once
 
-#include <filesystem>
 #include <span>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "core/error.h"
 #include "io/dicom/series.h"
+#include "io/location.h"
 
 namespace lynceus::io::dicom {
 
-/// A CT slice as its header describes it, with the series it belongs to.
-struct SliceHeader {
-  Instance instance;
+/// The CT slices of one file as its header describes them, with the series they belong to.
+struct SliceHeaders {
+  std::vector<Instance> instances;  ///< one for each frame; of a file with one image: one
   SeriesIdentity identity;
 };
 
-/// A DICOM file that is not a CT slice.
+/// A DICOM file that is not a CT image.
 struct OtherObject {
   std::string what;  ///< "MR image", "DICOMDIR"
 };
@@ -25,7 +26,7 @@ struct OtherObject {
 struct NotDicom {};
 
 /// Reads up to the pixel data. An error names the file and what is wrong with it. Any thread.
-Expected<std::variant<SliceHeader, OtherObject, NotDicom>> readSliceHeader(const std::filesystem::path& file);
+Expected<std::variant<SliceHeaders, OtherObject, NotDicom>> readSliceHeaders(const Location& file);
 
 struct SlicePixels {
   double largestRoundingHu = 0;  ///< 0 where slope and intercept are integral

@@ -1,0 +1,21 @@
+// One Series Instance UID, several stacks: phases, passes, a survey image among the slices. Splits a series only where
+// its geometry does not pass as a whole and the parts do, so that a series whose acquisition number grows with every
+// slice stays whole.
+#pragma once
+
+#include <vector>
+
+#include "io/dicom/series.h"
+
+namespace lynceus::io::dicom {
+
+struct StackPart {
+  std::vector<size_t> members;  ///< indices of the given instances
+  std::string name;             ///< "acquisition 2"; empty where the series stays whole
+};
+
+/// @return one part where the series passes the gate as a whole or no split makes it pass, else two or more, the one
+/// with the most slices first. Pure function, any thread; the result does not depend on the order of the instances.
+std::vector<StackPart> splitSeries(const std::vector<Instance>& instances);
+
+}  // namespace lynceus::io::dicom

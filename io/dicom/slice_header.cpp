@@ -17,6 +17,7 @@ namespace lynceus::io::dicom {
 namespace {
 
 constexpr uint32_t kItem = 0xFFFEE000, kSequenceEnd = 0xFFFEE0DD;
+constexpr int kMaxFrames = 20'000;
 
 uint32_t tagOf(const DcmTagKey& key) { return uint32_t{key.getGroup()} << 16 | key.getElement(); }
 
@@ -53,7 +54,7 @@ class Attributes {
  private:
   int holder(const DcmTagKey& key) const {
     for (const int item : m_items) {
-      if (m_set.find(tagOf(key), item)) return item;
+      if (item != DataSet::kNoItem && m_set.find(tagOf(key), item)) return item;
     }
     return DataSet::kNoItem;
   }
@@ -169,13 +170,7 @@ void finishPlane(Instance& i) {
 std::string numberText(std::optional<double> value) { return value ? fmt::format("{:g}", *value) : ""; }
 
 // The functional groups of one frame of an enhanced CT image (PS3.3 section A.38).
-void readFrame(const DataSet& set, int frame, Instance& i) {
-  const int shared = set.item(tagOf(DCM_SharedFunctionalGroupsSequence));
-  const int own = set.item(tagOf(DCM_PerFrameFunctionalGroupsSequence), DataSet::kRoot, static_cast<size_t>(frame));
-  std::vector<int> groups;
-  if (own != DataSet::kNoItem) groups.push_back(own);
-  if (shared != DataSet::kNoItem) groups.push_back(shared);
-  const Attributes a(set, groups);
+void readFrame(const Attributes& a, int frame, Instance& i) {
   i.frame = frame;
   i.instanceNumber = frame + 1;
   i.plane.positionMm = a.macro(DCM_PlanePositionSequence).vector(DCM_ImagePositionPatient);
@@ -297,22 +292,28 @@ void placeFrames(const DataSet& set, const ByteReader& file, std::vector<Instanc
 
 Expected<std::vector<Instance>> readFrames(const DataSet& set, ByteReader& file, Instance common) {
   const int frames = Attributes(set).integer(DCM_NumberOfFrames, 1);
-  const size_t groups = set.items(tagOf(DCM_PerFrameFunctionalGroupsSequence)).size();
-  if (frames < 1 || static_cast<size_t>(frames) != groups) {
+  const std::vector<int> groups = set.items(tagOf(DCM_PerFrameFunctionalGroupsSequence));
+  if (frames < 1 || static_cast<size_t>(frames) != groups.size()) {
     return makeError(ErrorCode::badInput,
                      "{}: Number of Frames (0028,0008) is {} and {} frames are described; export the study again",
-                     file.name(), frames, groups);
+                     file.name(), frames, groups.size());
+  }
+  if (frames > kMaxFrames) {
+    return makeError(ErrorCode::unsupported, "{}: the image has {} frames, more than the {} that can be read",
+                     file.name(), frames, kMaxFrames);
   }
   common.frames = frames;
-  std::vector<Instance> instances(groups, common);
+  std::vector<Instance> instances(groups.size(), common);
+  const int shared = set.item(tagOf(DCM_SharedFunctionalGroupsSequence));
   for (int f = 0; f < frames; ++f) {
-    readFrame(set, f, instances[static_cast<size_t>(f)]);
-    finishPlane(instances[static_cast<size_t>(f)]);
+    Instance& instance = instances[static_cast<size_t>(f)];
+    readFrame(Attributes(set, {groups[static_cast<size_t>(f)], shared}), f, instance);
+    finishPlane(instance);
   }
   if (!common.pixels.compressed) return instances;
-  auto fragments = fragmentsOfFrames(file, set.pixelData()->offset, groups);
+  auto fragments = fragmentsOfFrames(file, set.pixelData()->offset, groups.size());
   if (!fragments) return passError(fragments);
-  for (size_t f = 0; f < groups; ++f) instances[f].pixels.fragments = std::move((*fragments)[f]);
+  for (size_t f = 0; f < groups.size(); ++f) instances[f].pixels.fragments = std::move((*fragments)[f]);
   return instances;
 }
 

@@ -92,8 +92,8 @@ void writeSmallFiles(const fs::path& folder) {
     description.identity = "small " + std::to_string(i);
     description.seriesDescription = "Thorax 3.0";
     description.patientName = "Doe^Jane";
-    must(io::dicom::writeCtSeries(volume, description,
-                                  folder / fmt::format("{}", i / 10) / fmt::format("{}", i % 10), context));
+    must(io::dicom::writeCtSeries(volume, description, folder / fmt::format("{}", i / 10) / fmt::format("{}", i % 10),
+                                  context));
   }
 }
 
@@ -263,19 +263,25 @@ void printTable(const Medians& medians, const fs::path& inputs) {
   std::cout << fmt::format("\npeak memory in MiB, volume {:.0f}, target {:.0f}\n", mib, 1.2 * mib + 100);
   for (const std::string folder : {"uncompressed", "jpegls", "jpeg"}) {
     if (!fs::exists(inputs / folder)) continue;
-    std::cout << fmt::format("{:<14} ours {:.0f}, ITK series reader {:.0f}, ITK readers on all threads {:.0f}\n", folder,
-                             peakOf("ours", inputs / folder), peakOf("itk", inputs / folder),
+    std::cout << fmt::format("{:<14} ours {:.0f}, ITK series reader {:.0f}, ITK readers on all threads {:.0f}\n",
+                             folder, peakOf("ours", inputs / folder), peakOf("itk", inputs / folder),
                              peakOf("threads", inputs / folder));
   }
 }
 
 template <class Body>
 void measure(const std::string& name, size_t expected, const Body& body) {
-  benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
-    for (auto _ : state) {
-      if (body() != expected) die(name + " gave another number of voxels or files than there are");
-    }
-  })->Iterations(1)->UseRealTime()->Unit(benchmark::kMillisecond)->ReportAggregatesOnly();
+  benchmark::RegisterBenchmark(name.c_str(),
+                               [=](benchmark::State& state) {
+                                 for (auto _ : state) {
+                                   if (body() != expected)
+                                     die(name + " gave another number of voxels or files than there are");
+                                 }
+                               })
+      ->Iterations(1)
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond)
+      ->ReportAggregatesOnly();
 }
 
 void measureLoading(const fs::path& folder) {

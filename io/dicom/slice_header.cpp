@@ -17,6 +17,7 @@ namespace lynceus::io::dicom {
 namespace {
 
 constexpr uint32_t kItem = 0xFFFEE000, kSequenceEnd = 0xFFFEE0DD;
+constexpr int kMaxFrames = 20'000;
 
 uint32_t tagOf(const DcmTagKey& key) { return uint32_t{key.getGroup()} << 16 | key.getElement(); }
 
@@ -53,7 +54,7 @@ class Attributes {
  private:
   int holder(const DcmTagKey& key) const {
     for (const int item : m_items) {
-      if (m_set.find(tagOf(key), item)) return item;
+      if (item != DataSet::kNoItem && m_set.find(tagOf(key), item)) return item;
     }
     return DataSet::kNoItem;
   }
@@ -169,13 +170,7 @@ void finishPlane(Instance& i) {
 std::string numberText(std::optional<double> value) { return value ? fmt::format("{:g}", *value) : ""; }
 
 // The functional groups of one frame of an enhanced CT image (PS3.3 section A.38).
-void readFrame(const DataSet& set, int frame, Instance& i) {
-  const int shared = set.item(tagOf(DCM_SharedFunctionalGroupsSequence));
-  const int own = set.item(tagOf(DCM_PerFrameFunctionalGroupsSequence), DataSet::kRoot, static_cast<size_t>(frame));
-  std::vector<int> groups;
-  if (own != DataSet::kNoItem) groups.push_back(own);
-  if (shared != DataSet::kNoItem) groups.push_back(shared);
-  const Attributes a(set, groups);
+void readFrame(const Attributes& a, int frame, Instance& i) {
   i.frame = frame;
   i.instanceNumber = frame + 1;
   i.plane.positionMm = a.macro(DCM_PlanePositionSequence).vector(DCM_ImagePositionPatient);
@@ -246,29 +241,50 @@ Expected<std::vector<FragmentItem>> listFragments(ByteReader& file, uint64_t off
   }
 }
 
-// Which fragments belong to which frame: one each, or as the offset table says (PS3.5 section A.4).
+// Where each frame's fragments begin by the offset table, whose entries count from the first fragment on; empty where
+// there is no whole table.
+std::vector<uint64_t> startsByTable(ByteReader& file, const PixelLayout::Fragment& table, size_t frames) {
+  std::vector<uint8_t> entries(frames * 4);
+  if (table.length != entries.size() || !file.read(table.offset, entries)) return {};
+  std::vector<uint64_t> starts;
+  for (size_t f = 0; f < frames; ++f) {
+    starts.push_back(table.offset + table.length + littleEndian(std::span(entries).subspan(f * 4, 4)));
+  }
+  return starts;
+}
+
+// The same by the marker with which every JPEG, JPEG-LS and JPEG 2000 image begins.
+std::vector<uint64_t> startsByMarker(ByteReader& file, const std::vector<FragmentItem>& items) {
+  std::vector<uint64_t> starts;
+  for (size_t k = 1; k < items.size(); ++k) {
+    const auto head = items[k].bytes.length < 2 ? std::span<const uint8_t>{} : file.view(items[k].bytes.offset, 2);
+    if (head.size() == 2 && head[0] == 0xFF && (head[1] == 0xD8 || head[1] == 0x4F)) starts.push_back(items[k].start);
+  }
+  return starts;
+}
+
+// Which fragments belong to which frame (PS3.5 section A.4): one each, or as the offset table or the markers say.
 Expected<std::vector<std::vector<PixelLayout::Fragment>>> fragmentsOfFrames(ByteReader& file, uint64_t offset,
                                                                             size_t frames) {
-  auto items = listFragments(file, offset);
+  const auto items = listFragments(file, offset);
   if (!items) return passError(items);
   std::vector<std::vector<PixelLayout::Fragment>> result(frames);
   if (items->size() == frames + 1) {
     for (size_t f = 0; f < frames; ++f) result[f].push_back((*items)[f + 1].bytes);
     return result;
   }
-  const auto table = items->empty() ? PixelLayout::Fragment{} : items->front().bytes;
-  std::vector<uint8_t> entries(frames * 4);
-  if (items->size() < frames + 1 || table.length != entries.size() || !file.read(table.offset, entries)) {
+  std::vector<uint64_t> starts;
+  if (items->size() > frames) starts = startsByTable(file, items->front().bytes, frames);
+  if (starts.empty() && items->size() > frames) starts = startsByMarker(file, *items);
+  if (starts.size() != frames) {
     return makeError(ErrorCode::badInput,
-                     "{}: its {} frames lie in {} fragments and no offset table says which belong together; export the "
-                     "study again, uncompressed",
+                     "{}: its {} frames lie in {} fragments and nothing says which belong together; export the study "
+                     "again, uncompressed",
                      file.name(), frames, items->empty() ? 0 : items->size() - 1);
   }
-  const uint64_t first = table.offset + table.length;
   size_t frame = 0;
   for (size_t k = 1; k < items->size(); ++k) {
-    const auto startOf = [&](size_t f) { return first + littleEndian(std::span(entries).subspan(f * 4, 4)); };
-    while (frame + 1 < frames && (*items)[k].start >= startOf(frame + 1)) ++frame;
+    while (frame + 1 < frames && (*items)[k].start >= starts[frame + 1]) ++frame;
     result[frame].push_back((*items)[k].bytes);
   }
   return result;
@@ -297,22 +313,28 @@ void placeFrames(const DataSet& set, const ByteReader& file, std::vector<Instanc
 
 Expected<std::vector<Instance>> readFrames(const DataSet& set, ByteReader& file, Instance common) {
   const int frames = Attributes(set).integer(DCM_NumberOfFrames, 1);
-  const size_t groups = set.items(tagOf(DCM_PerFrameFunctionalGroupsSequence)).size();
-  if (frames < 1 || static_cast<size_t>(frames) != groups) {
+  const std::vector<int> groups = set.items(tagOf(DCM_PerFrameFunctionalGroupsSequence));
+  if (frames < 1 || static_cast<size_t>(frames) != groups.size()) {
     return makeError(ErrorCode::badInput,
                      "{}: Number of Frames (0028,0008) is {} and {} frames are described; export the study again",
-                     file.name(), frames, groups);
+                     file.name(), frames, groups.size());
+  }
+  if (frames > kMaxFrames) {
+    return makeError(ErrorCode::unsupported, "{}: the image has {} frames, more than the {} that can be read",
+                     file.name(), frames, kMaxFrames);
   }
   common.frames = frames;
-  std::vector<Instance> instances(groups, common);
+  std::vector<Instance> instances(groups.size(), common);
+  const int shared = set.item(tagOf(DCM_SharedFunctionalGroupsSequence));
   for (int f = 0; f < frames; ++f) {
-    readFrame(set, f, instances[static_cast<size_t>(f)]);
-    finishPlane(instances[static_cast<size_t>(f)]);
+    Instance& instance = instances[static_cast<size_t>(f)];
+    readFrame(Attributes(set, {groups[static_cast<size_t>(f)], shared}), f, instance);
+    finishPlane(instance);
   }
   if (!common.pixels.compressed) return instances;
-  auto fragments = fragmentsOfFrames(file, set.pixelData()->offset, groups);
+  auto fragments = fragmentsOfFrames(file, set.pixelData()->offset, groups.size());
   if (!fragments) return passError(fragments);
-  for (size_t f = 0; f < groups; ++f) instances[f].pixels.fragments = std::move((*fragments)[f]);
+  for (size_t f = 0; f < groups.size(); ++f) instances[f].pixels.fragments = std::move((*fragments)[f]);
   return instances;
 }
 

@@ -16,8 +16,6 @@ namespace lynceus::io {
 /// cost a system call or two; a member of a ZIP file or a deflated stream is unpacked into memory as far as it is read.
 class ByteReader {
  public:
-  static constexpr uint64_t kToTheEnd = ~uint64_t{0};
-
   static Expected<ByteReader> open(const Location& location);
   static ByteReader ofMemory(std::vector<uint8_t> bytes, std::string name);
 
@@ -27,6 +25,7 @@ class ByteReader {
 
   /// Bytes that the file has; of a member of a ZIP file: that its directory claims.
   uint64_t size() const { return m_size; }
+  int64_t timeNs() const { return m_timeNs; }         ///< last change of the file; 0 where it is not on disk
   const std::string& name() const { return m_name; }  ///< for messages
 
   /// `count` bytes from `offset`, or fewer where the file ends. Valid until the next call. `count` is at most a
@@ -42,14 +41,13 @@ class ByteReader {
 
  private:
   ByteReader() = default;
-  bool unpackMember(uint64_t upTo);
 
   int m_file = -1;  // -1: all in m_window
   std::string m_name;
   uint64_t m_size = 0;
+  int64_t m_timeNs = 0;
   uint64_t m_windowOffset = 0;
   std::vector<uint8_t> m_window;
-  Location m_member;  // of a ZIP file; m_window then holds its beginning
 };
 
 }  // namespace lynceus::io

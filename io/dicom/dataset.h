@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/error.h"
@@ -12,8 +13,8 @@
 
 namespace lynceus::io::dicom {
 
-inline constexpr int kMaxNesting = 64;                    ///< sequences within sequences
-inline constexpr uint64_t kMaxHeaderBytes = 16u << 20;    ///< before the pixel data
+inline constexpr int kMaxNesting = 64;                  ///< sequences within sequences
+inline constexpr uint64_t kMaxHeaderBytes = 16u << 20;  ///< before the pixel data
 inline constexpr size_t kMaxElements = 500'000;
 inline constexpr uint32_t kMaxValueBytes = 1u << 16;      ///< longer values are passed over, except the pixel data
 inline constexpr uint32_t kUndefinedLength = 0xFFFFFFFF;  ///< of sequences, items, compressed pixel data
@@ -27,16 +28,17 @@ enum class Extent {
 /// A parsed file: its elements in the order of the file, with the values that are short. Immutable. Any thread.
 class DataSet {
  public:
-  using Tag = uint32_t;              ///< group << 16 | element
+  using Tag = uint32_t;             ///< group << 16 | element
   static constexpr int kRoot = -1;  ///< the data set itself, as the item that an element lies in
 
   struct Element {
-    Tag tag = 0;                 ///< 0xFFFEE000 is an item of the sequence that it lies in
-    char vr[2] = {0, 0};         ///< zeros in implicit VR
-    int parent = kRoot;          ///< index of the item (for an item: of the sequence) that it lies in
-    uint32_t length = 0;         ///< bytes, or kUndefinedLength
-    uint64_t offset = 0;         ///< of the value; in the unpacked stream where the file is deflated
-    uint64_t value = kNoValue;   ///< of the value in the set's memory
+    Tag tag = 0;                ///< 0xFFFEE000 is an item of the sequence that it lies in
+    char vr[2] = {0, 0};        ///< zeros in implicit VR
+    int parent = kRoot;         ///< index of the item (for an item: of the sequence) that it lies in
+    int next = 0;               ///< index of the element after it and all that lies in it
+    uint32_t length = 0;        ///< bytes, or kUndefinedLength
+    uint64_t offset = 0;        ///< of the value; in the unpacked stream where the file is deflated
+    uint64_t value = kNoValue;  ///< of the value in the set's memory
   };
   static constexpr uint64_t kNoValue = ~uint64_t{0};
 
@@ -65,11 +67,13 @@ class DataSet {
   int item(Tag tag, int parent = kRoot, size_t number = 0) const;
   std::vector<int> items(Tag tag, int parent = kRoot) const;
 
-  /// Values: nothing where the element is absent, empty, too long or malformed.
+  /// Values: nothing where the element is absent, empty, too long or malformed. `parent` may be kNoItem.
+  std::string_view bytes(Tag tag, int parent = kRoot) const;
   /// Text as its bytes are, padding cut off; `text` all of it, `part` the value at `index` between backslashes.
   std::string text(Tag tag, int parent = kRoot) const;
   std::string part(Tag tag, size_t index, int parent = kRoot) const;
-  std::optional<double> number(Tag tag, size_t index = 0, int parent = kRoot) const;  ///< DS, IS, FD, FL, US, SS, UL, SL
+  std::optional<double> number(Tag tag, size_t index = 0,
+                               int parent = kRoot) const;  ///< DS, IS, FD, FL, US, SS, UL, SL
   std::optional<int> integer(Tag tag, size_t index = 0, int parent = kRoot) const;
 
  private:

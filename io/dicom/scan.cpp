@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cctype>
-#include <cstring>
-#include <fstream>
+#include <iterator>
 #include <system_error>
 #include <tuple>
 
@@ -13,6 +11,7 @@
 
 #include "core/parallel.h"
 #include "io/dicom/library.h"
+#include "io/dicom/series_split.h"
 #include "io/dicom/slice.h"
 
 namespace lynceus::io::dicom {
@@ -20,7 +19,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using HeaderResult = Expected<std::variant<SliceHeader, OtherObject, NotDicom>>;
+using HeaderResult = Expected<std::variant<SliceHeaders, OtherObject, NotDicom>>;
+
+std::string nameOfWhole(const SeriesIdentity& identity) {
+  if (!identity.seriesDescription.empty()) return identity.seriesDescription;
+  if (identity.seriesNumber != 0) return fmt::format("number {}", identity.seriesNumber);
+  return identity.seriesUid.empty() ? "without UID" : identity.seriesUid;
+}
 
 std::string compressionOf(const std::vector<Instance>& instances) {
   const std::string& uid = instances.front().transferSyntaxUid;
@@ -30,43 +35,65 @@ std::string compressionOf(const std::vector<Instance>& instances) {
   return transferSyntaxName(uid) + (canDecode(uid) ? "" : ", which cannot be decoded");
 }
 
-Series buildSeries(std::vector<SliceHeader> headers) {
+// Instances of one Series Instance UID, and the identity of the first file by path.
+struct Group {
+  SeriesIdentity identity;
+  std::vector<Instance> instances;
+};
+
+Series buildSeries(const SeriesIdentity& identity, std::vector<Instance> instances) {
   std::vector<SlicePlane> planes;
-  for (const SliceHeader& h : headers) planes.push_back(h.instance.plane);
+  for (const Instance& i : instances) planes.push_back(i.plane);
   Series series;
   series.report = checkGeometry(planes);
-  for (const size_t i : series.report.order) series.instances.push_back(headers[i].instance);
-  const SliceHeader& first = headers[series.report.order.front()];
-  series.identity = first.identity;
-  series.size = {first.instance.columns, first.instance.rows, static_cast<int>(headers.size())};
-  series.spacingMm = {first.instance.plane.pixelSpacingXMm, first.instance.plane.pixelSpacingYMm,
-                      series.report.spacingMm};
+  for (const size_t i : series.report.order) series.instances.push_back(std::move(instances[i]));
+  const Instance& first = series.instances.front();
+  series.identity = identity;
+  series.size = {first.columns, first.rows, static_cast<int>(series.instances.size())};
+  series.spacingMm = {first.plane.pixelSpacingXMm, first.plane.pixelSpacingYMm, series.report.spacingMm};
   series.compression = compressionOf(series.instances);
   return series;
 }
 
-// Files come sorted by path, so headers do too, and the result does not depend on threads.
-std::vector<Series> groupIntoSeries(std::vector<SliceHeader> headers) {
-  std::map<std::pair<std::string, std::string>, std::vector<SliceHeader>> groups;
-  for (SliceHeader& h : headers) {
-    auto& group = groups[{h.identity.studyUid, h.identity.seriesUid}];
-    group.push_back(std::move(h));
+void addParts(Group group, std::vector<Series>& series) {
+  const std::vector<StackPart> parts = splitSeries(group.instances);
+  for (size_t p = 0; p < parts.size(); ++p) {
+    std::vector<Instance> members;
+    for (const size_t i : parts[p].members) members.push_back(std::move(group.instances[i]));
+    series.push_back(buildSeries(group.identity, std::move(members)));
+    series.back().part = parts[p].name;
+    series.back().partNumber = parts.size() > 1 ? static_cast<int>(p) + 1 : 0;
+  }
+}
+
+// Files come sorted by path, so headers do too, and the result does not depend on threads. A series of one UID with
+// two patients or two studies in it is two series.
+std::vector<Series> groupIntoSeries(std::vector<SliceHeaders> headers) {
+  std::map<std::array<std::string, 3>, Group> groups;
+  for (SliceHeaders& h : headers) {
+    Group& group = groups[{h.identity.studyUid, h.identity.seriesUid, h.identity.patientId}];
+    if (group.instances.empty()) group.identity = std::move(h.identity);
+    std::move(h.instances.begin(), h.instances.end(), std::back_inserter(group.instances));
   }
   std::vector<Series> series;
-  for (auto& [uid, group] : groups) series.push_back(buildSeries(std::move(group)));
+  for (auto& [key, group] : groups) addParts(std::move(group), series);
   const auto key = [](const Series& s) {
-    return std::tie(s.identity.studyDate, s.identity.studyUid, s.identity.seriesNumber, s.identity.seriesUid);
+    return std::tie(s.identity.studyDate, s.identity.studyUid, s.identity.seriesNumber, s.identity.seriesUid,
+                    s.partNumber);
   };
-  std::sort(series.begin(), series.end(), [&](const Series& a, const Series& b) { return key(a) < key(b); });
+  std::stable_sort(series.begin(), series.end(), [&](const Series& a, const Series& b) { return key(a) < key(b); });
   return series;
 }
 
 }  // namespace
 
+std::string Series::id() const {
+  return partNumber == 0 ? identity.seriesUid : fmt::format("{}#{}", identity.seriesUid, partNumber);
+}
+
 std::string Series::name() const {
-  if (!identity.seriesDescription.empty()) return identity.seriesDescription;
-  if (identity.seriesNumber != 0) return fmt::format("number {}", identity.seriesNumber);
-  return identity.seriesUid.empty() ? "without UID" : identity.seriesUid;
+  const std::string whole = nameOfWhole(identity);
+  return part.empty() ? whole : fmt::format("{}, {}", whole, part);
 }
 
 std::vector<fs::path> listFiles(const fs::path& folder, bool nested, int& unreadableFolders) {
@@ -89,45 +116,30 @@ std::vector<fs::path> listFiles(const fs::path& folder, bool nested, int& unread
   return files;
 }
 
-bool mayBeDicom(const fs::path& file) {
-  std::array<unsigned char, 140> head{};
-  std::ifstream in(file, std::ios::binary);
-  in.read(reinterpret_cast<char*>(head.data()), head.size());
-  const auto count = static_cast<size_t>(in.gcount());
-  if (count >= 132 && std::memcmp(&head[128], "DICM", 4) == 0) return true;
-  if (count < 16) return false;
-  // Without preamble a data set starts with group 2 or 8, a low element number and a short value.
-  const bool little = (head[0] == 8 || head[0] == 2) && head[1] == 0 && head[3] == 0;
-  const bool big = head[0] == 0 && head[1] == 8 && head[2] == 0;
-  const bool explicitVr = std::isupper(head[4]) && std::isupper(head[5]);
-  const bool shortImplicit = head[5] == 0 && head[6] == 0 && head[7] == 0;
-  return little ? explicitVr || shortImplicit : big && explicitVr;
-}
-
-Expected<ScanResult> scanFiles(std::vector<fs::path> files, job::Context& context) {
+Expected<ScanResult> scanFiles(const std::vector<Location>& files, job::Context& context) {
   prepareLibrary();
-  std::sort(files.begin(), files.end());
   const auto count = static_cast<int64_t>(files.size());
   std::vector<HeaderResult> found(files.size(), HeaderResult{NotDicom{}});
   std::atomic<int64_t> done = 0;
   parallelFor(count, [&](int64_t i) {
     if (context.cancelled()) return;
     const auto k = static_cast<size_t>(i);
-    if (mayBeDicom(files[k])) found[k] = readSliceHeader(files[k]);
+    found[k] = readSliceHeaders(files[k]);
     const int64_t n = ++done;
     if (omp_get_thread_num() == 0)
       context.progress(static_cast<double>(n) / static_cast<double>(count), "reading headers");
   });
   if (context.cancelled()) return makeError(ErrorCode::cancelled, "stopped while reading headers");
   ScanResult result;
-  std::vector<SliceHeader> headers;
+  std::vector<SliceHeaders> headers;
   for (size_t k = 0; k < files.size(); ++k) {
     if (!found[k]) {
-      result.skipped.damaged.push_back({files[k], found[k].error().message});
+      result.skipped.damaged.push_back({files[k].path, found[k].error().message});
     } else if (const auto* other = std::get_if<OtherObject>(&*found[k])) {
       ++result.skipped.notCtImages[other->what];
-    } else if (auto* header = std::get_if<SliceHeader>(&*found[k])) {
-      if (!header->instance.damage.empty()) result.skipped.damaged.push_back({files[k], header->instance.damage});
+    } else if (auto* header = std::get_if<SliceHeaders>(&*found[k])) {
+      const std::string& damage = header->instances.front().damage;
+      if (!damage.empty()) result.skipped.damaged.push_back({files[k].path, damage});
       headers.push_back(std::move(*header));
     } else {
       ++result.skipped.notDicom;

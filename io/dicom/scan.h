@@ -34,10 +34,8 @@ struct ScanResult {
 /// @param unreadableFolders  incremented for each folder that may not be opened.
 std::vector<std::filesystem::path> listFiles(const std::filesystem::path& folder, bool nested, int& unreadableFolders);
 
-/// Looks at the first 140 bytes only: "DICM" at byte 128, or what may be the start of a data set without preamble.
-bool mayBeDicom(const std::filesystem::path& file);
-
-/// The result does not depend on the order of `files` nor on the number of threads.
-Expected<ScanResult> scanFiles(std::vector<std::filesystem::path> files, job::Context& context);
+/// The result does not depend on the number of threads; of files that say different things of their series the first
+/// one counts.
+Expected<ScanResult> scanFiles(const std::vector<Location>& files, job::Context& context);
 
 }  // namespace lynceus::io::dicom

@@ -24,11 +24,13 @@ struct PixelLayout {
   int samplesPerPixel = 1;
   bool isSigned = false;
   bool bigEndian = false;
-  int paddingLow = 0, paddingHigh = -1;  ///< stored values outside the reconstructed circle (0028,0120); none: low > high
-  uint64_t offset = 0;                   ///< of this frame, or of the first fragment's item (the offset table)
-  uint64_t length = 0;                   ///< of this frame; 0 where compressed
-  bool compressed = false;               ///< in fragments
-  std::vector<Fragment> fragments;       ///< of this frame where the file has several frames; else found when read
+  int paddingLow = 0,
+      paddingHigh = -1;             ///< stored values outside the reconstructed circle (0028,0120); none: low > high
+  uint64_t offset = 0;              ///< of this frame, or of the first fragment's item (the offset table)
+  uint64_t length = 0;              ///< of this frame; 0 where compressed
+  uint64_t deflatedFrom = 0;        ///< where the deflate stream begins that `offset` counts in; 0: not deflated
+  bool compressed = false;          ///< in fragments
+  std::vector<Fragment> fragments;  ///< of this frame where the file has several frames; else found when read
 };
 
 /// What may tell the stacks of one series apart (see series_split.h), as the file says it.
@@ -57,8 +59,8 @@ struct Instance {
   int instanceNumber = 0;
   int rows = 0, columns = 0;
   std::optional<double> rescaleSlope, rescaleIntercept;
-  std::string rescaleType;                    ///< (0028,1054), mostly empty
-  std::optional<double> gantryTiltDegrees;    ///< advisory: the gate measures the tilt from the positions
+  std::string rescaleType;                  ///< (0028,1054), mostly empty
+  std::optional<double> gantryTiltDegrees;  ///< advisory: the gate measures the tilt from the positions
   PixelLayout pixels;
   std::array<std::string, kStackKeys> stackKeys;  ///< by StackKey
   std::string damage;                             ///< one sentence where the file is cut off, else empty
@@ -83,7 +85,7 @@ struct Series {
   image::Vec3 spacingMm;            ///< z: along the normal
   std::string compression;          ///< name of the transfer syntax, or the format of the image file
   GeometryReport report;
-  std::string part;  ///< what makes it a part of a series with this UID: "acquisition 2"; empty: the whole
+  std::string part;    ///< what makes it a part of a series with this UID: "acquisition 2"; empty: the whole
   int partNumber = 0;  ///< from 1; 0: the whole
 
   /// The Series Instance UID, for a part followed by # and its number: what --series takes.

@@ -1,7 +1,6 @@
 #include "io/dicom/confidentiality_profile.h"
 
 #include <algorithm>
-#include <array>
 
 namespace lynceus::io::dicom {
 namespace {

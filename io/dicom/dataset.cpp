@@ -104,11 +104,14 @@ class DataSetParser {
   }
 
  private:
+  struct Encoding {
+    bool implicit = false, big = false;
+  };
   struct Level {
     int element = DataSet::kRoot;  // the sequence or item that is open
     bool sequence = false;         // its children are items
     bool fragments = false;        // its children are items of bytes
-    bool implicit = false;
+    Encoding encoding;
     uint64_t end = kNoEnd;  // kNoEnd: a delimiter ends it
   };
   struct Header {
@@ -117,14 +120,14 @@ class DataSetParser {
     uint64_t value = 0;  // offset
   };
 
-  uint16_t u16(const uint8_t* p) const {
-    return static_cast<uint16_t>(m_bigEndian ? p[0] << 8 | p[1] : p[1] << 8 | p[0]);
+  static uint16_t u16(const uint8_t* p, bool big) {
+    return static_cast<uint16_t>(big ? p[0] << 8 | p[1] : p[1] << 8 | p[0]);
   }
-  uint32_t u32(const uint8_t* p) const {
-    const uint32_t a = u16(p), b = u16(p + 2);
-    return m_bigEndian ? a << 16 | b : b << 16 | a;
+  static uint32_t u32(const uint8_t* p, bool big) {
+    const uint32_t a = u16(p, big), b = u16(p + 2, big);
+    return big ? a << 16 | b : b << 16 | a;
   }
-  uint32_t tagAt(const uint8_t* p) const { return uint32_t{u16(p)} << 16 | u16(p + 2); }
+  static uint32_t tagAt(const uint8_t* p, bool big) { return uint32_t{u16(p, big)} << 16 | u16(p + 2, big); }
 
   template <class... Args>
   tl::unexpected<Error> damaged(uint64_t at, fmt::format_string<Args...> text, Args&&... args) const {
@@ -169,7 +172,7 @@ class DataSetParser {
       m_pos = 0;
     }
     sniffEncoding();
-    m_set.m_bigEndian = m_bigEndian;
+    m_set.m_bigEndian = m_encoding.big;
     m_start = m_pos;
     return parseElements();
   }
@@ -178,9 +181,9 @@ class DataSetParser {
   Expected<void> parseMeta() {
     for (;;) {
       const auto bytes = m_file->view(m_pos, 8);
-      if (bytes.size() < 8 || u16(bytes.data()) != 2) break;
+      if (bytes.size() < 8 || u16(bytes.data(), false) != 2) break;
       const bool implicit = !isUpper(bytes[4]) || !isUpper(bytes[5]);
-      const auto header = readHeader(implicit);
+      const auto header = readHeader({implicit, false});
       if (!header) return passError(header);
       if (header->length > m_file->size() - header->value) return tooLong(*header, m_file->size());
       append(*header);
@@ -197,22 +200,22 @@ class DataSetParser {
     const auto head = m_file->view(m_pos, 8);
     if (head.size() < 8) return;
     const char vr[2] = {static_cast<char>(head[4]), static_cast<char>(head[5])};
-    m_implicit = !isKnownVr(vr);
-    if (uid == UID_BigEndianExplicitTransferSyntax || uid.empty()) m_bigEndian = head[0] == 0 && head[1] != 0;
+    m_encoding.implicit = !isKnownVr(vr);
+    if (uid == UID_BigEndianExplicitTransferSyntax || uid.empty()) m_encoding.big = head[0] == 0 && head[1] != 0;
     if (uid.empty()) {
-      uid = m_bigEndian  ? UID_BigEndianExplicitTransferSyntax
-            : m_implicit ? UID_LittleEndianImplicitTransferSyntax
-                         : UID_LittleEndianExplicitTransferSyntax;
+      uid = m_encoding.big        ? UID_BigEndianExplicitTransferSyntax
+            : m_encoding.implicit ? UID_LittleEndianImplicitTransferSyntax
+                                  : UID_LittleEndianExplicitTransferSyntax;
     }
   }
 
-  Expected<Header> readHeader(bool implicit) const {
+  Expected<Header> readHeader(Encoding encoding) const {
     const auto bytes = m_file->view(m_pos, 12);
     if (bytes.size() < 8) return cutOff(m_file->size());
     Header h;
-    h.tag = tagAt(bytes.data());
-    if (implicit || h.tag >> 16 == 0xFFFE) {
-      h.length = u32(&bytes[4]);
+    h.tag = tagAt(bytes.data(), encoding.big);
+    if (encoding.implicit || h.tag >> 16 == 0xFFFE) {
+      h.length = u32(&bytes[4], encoding.big);
       h.value = m_pos + 8;
       return h;
     }
@@ -222,12 +225,12 @@ class DataSetParser {
       return damaged(m_pos, "element {} has no value representation", tagText(h.tag));
     }
     if (hasShortLength(h.vr)) {
-      h.length = u16(&bytes[6]);
+      h.length = u16(&bytes[6], encoding.big);
       h.value = m_pos + 8;
       return h;
     }
     if (bytes.size() < 12) return cutOff(m_file->size());
-    h.length = u32(&bytes[8]);
+    h.length = u32(&bytes[8], encoding.big);
     h.value = m_pos + 12;
     return h;
   }
@@ -268,7 +271,7 @@ class DataSetParser {
   }
 
   Expected<void> parseElements() {
-    m_levels.push_back({DataSet::kRoot, false, false, m_implicit, m_file->size()});
+    m_levels.push_back({DataSet::kRoot, false, false, m_encoding, m_file->size()});
     while (!m_done) {
       while (m_levels.size() > 1 && m_pos >= m_levels.back().end) pop();
       if (m_levels.size() == 1 && m_pos >= m_file->size()) break;
@@ -277,7 +280,7 @@ class DataSetParser {
       }
       if (m_set.m_elements.size() >= kMaxElements) return damaged(m_pos, "it has more than {} elements", kMaxElements);
       const Level& level = m_levels.back();
-      auto header = readHeader(level.implicit);
+      auto header = readHeader(level.encoding);
       if (!header) return passError(header);
       auto done = level.fragments ? takeFragment(*header) : level.sequence ? takeItem(*header) : takeElement(*header);
       if (!done) return done;
@@ -313,8 +316,8 @@ class DataSetParser {
     bare.length = 0;  // an item has elements, not a value
     const int index = append(bare);
     m_set.m_elements.back().length = h.length;
-    const bool implicit = m_levels.back().implicit;
-    m_levels.push_back({index, false, false, implicit, h.length == kUndefinedLength ? kNoEnd : h.value + h.length});
+    const Encoding encoding = m_levels.back().encoding;
+    m_levels.push_back({index, false, false, encoding, h.length == kUndefinedLength ? kNoEnd : h.value + h.length});
     m_pos = h.value;
     return {};
   }
@@ -348,20 +351,23 @@ class DataSetParser {
     if (isOneOf(h.vr, "SQ")) return true;
     if ((h.vr[0] != 0 && !isOneOf(h.vr, "UN")) || h.length < 8) return false;
     const auto first = m_file->view(h.value, 4);
-    if (first.size() < 4 || tagAt(first.data()) != kItem) return false;
+    if (first.size() < 4 || tagAt(first.data(), contentOf(h).big) != kItem) return false;
     return DcmTag(static_cast<Uint16>(h.tag >> 16), static_cast<Uint16>(h.tag & 0xFFFF)).getEVR() == EVR_SQ;
+  }
+
+  // Unknown sequences are written in implicit little endian, whatever is around them (PS3.5 section 6.2.2, note 2).
+  Encoding contentOf(const Header& h) const {
+    return isOneOf(h.vr, "UN") ? Encoding{true, false} : m_levels.back().encoding;
   }
 
   Expected<void> openSequence(const Header& h) {
     const auto depth = std::count_if(m_levels.begin(), m_levels.end(), [](const Level& l) { return l.sequence; });
     if (depth >= kMaxNesting) return damaged(m_pos, "its sequences are nested more than {} deep", kMaxNesting);
-    // Unknown sequences are written in implicit VR (PS3.5 section 6.2.2, note).
-    const bool implicit = m_levels.back().implicit || isOneOf(h.vr, "UN");
     Header bare = h;
     bare.length = 0;
     const int index = append(bare);
     m_set.m_elements.back().length = h.length;
-    m_levels.push_back({index, true, false, implicit, h.length == kUndefinedLength ? kNoEnd : h.value + h.length});
+    m_levels.push_back({index, true, false, contentOf(h), h.length == kUndefinedLength ? kNoEnd : h.value + h.length});
     m_pos = h.value;
     return {};
   }
@@ -371,7 +377,7 @@ class DataSetParser {
     bare.length = 0;
     const int index = append(bare);
     m_set.m_elements.back().length = h.length;
-    m_levels.push_back({index, true, true, m_levels.back().implicit, kNoEnd});
+    m_levels.push_back({index, true, true, m_levels.back().encoding, kNoEnd});
     m_pos = h.value;
     return {};
   }
@@ -399,7 +405,8 @@ class DataSetParser {
   DataSet m_set;
   std::vector<Level> m_levels;
   uint64_t m_pos = 0, m_start = 0, m_pixelBytes = 0;
-  bool m_hasPreamble = false, m_bigEndian = false, m_implicit = false, m_done = false;
+  Encoding m_encoding;
+  bool m_hasPreamble = false, m_done = false;
 };
 
 Expected<std::optional<DataSet>> DataSet::read(ByteReader& file, Extent extent) {

@@ -241,29 +241,50 @@ Expected<std::vector<FragmentItem>> listFragments(ByteReader& file, uint64_t off
   }
 }
 
-// Which fragments belong to which frame: one each, or as the offset table says (PS3.5 section A.4).
+// Where each frame's fragments begin by the offset table, whose entries count from the first fragment on; empty where
+// there is no whole table.
+std::vector<uint64_t> startsByTable(ByteReader& file, const PixelLayout::Fragment& table, size_t frames) {
+  std::vector<uint8_t> entries(frames * 4);
+  if (table.length != entries.size() || !file.read(table.offset, entries)) return {};
+  std::vector<uint64_t> starts;
+  for (size_t f = 0; f < frames; ++f) {
+    starts.push_back(table.offset + table.length + littleEndian(std::span(entries).subspan(f * 4, 4)));
+  }
+  return starts;
+}
+
+// The same by the marker with which every JPEG, JPEG-LS and JPEG 2000 image begins.
+std::vector<uint64_t> startsByMarker(ByteReader& file, const std::vector<FragmentItem>& items) {
+  std::vector<uint64_t> starts;
+  for (size_t k = 1; k < items.size(); ++k) {
+    const auto head = items[k].bytes.length < 2 ? std::span<const uint8_t>{} : file.view(items[k].bytes.offset, 2);
+    if (head.size() == 2 && head[0] == 0xFF && (head[1] == 0xD8 || head[1] == 0x4F)) starts.push_back(items[k].start);
+  }
+  return starts;
+}
+
+// Which fragments belong to which frame (PS3.5 section A.4): one each, or as the offset table or the markers say.
 Expected<std::vector<std::vector<PixelLayout::Fragment>>> fragmentsOfFrames(ByteReader& file, uint64_t offset,
                                                                             size_t frames) {
-  auto items = listFragments(file, offset);
+  const auto items = listFragments(file, offset);
   if (!items) return passError(items);
   std::vector<std::vector<PixelLayout::Fragment>> result(frames);
   if (items->size() == frames + 1) {
     for (size_t f = 0; f < frames; ++f) result[f].push_back((*items)[f + 1].bytes);
     return result;
   }
-  const auto table = items->empty() ? PixelLayout::Fragment{} : items->front().bytes;
-  std::vector<uint8_t> entries(frames * 4);
-  if (items->size() < frames + 1 || table.length != entries.size() || !file.read(table.offset, entries)) {
+  std::vector<uint64_t> starts;
+  if (items->size() > frames) starts = startsByTable(file, items->front().bytes, frames);
+  if (starts.empty() && items->size() > frames) starts = startsByMarker(file, *items);
+  if (starts.size() != frames) {
     return makeError(ErrorCode::badInput,
-                     "{}: its {} frames lie in {} fragments and no offset table says which belong together; export the "
-                     "study again, uncompressed",
+                     "{}: its {} frames lie in {} fragments and nothing says which belong together; export the study "
+                     "again, uncompressed",
                      file.name(), frames, items->empty() ? 0 : items->size() - 1);
   }
-  const uint64_t first = table.offset + table.length;
   size_t frame = 0;
   for (size_t k = 1; k < items->size(); ++k) {
-    const auto startOf = [&](size_t f) { return first + littleEndian(std::span(entries).subspan(f * 4, 4)); };
-    while (frame + 1 < frames && (*items)[k].start >= startOf(frame + 1)) ++frame;
+    while (frame + 1 < frames && (*items)[k].start >= starts[frame + 1]) ++frame;
     result[frame].push_back((*items)[k].bytes);
   }
   return result;

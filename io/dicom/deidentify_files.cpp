@@ -141,8 +141,6 @@ Expected<std::optional<DataSet>> preScan(const fs::path& path) {
 }
 
 Plan planFile(const fs::path& path, const DeidentifyOptions& options) {
-  if (!mayBeDicom(path))
-    return leaveOut(path, LeftOutBecause::notDicom, fmt::format("{}: is not a DICOM file", path.string()));
   const auto read = preScan(path);
   if (!read) return leaveOut(path, LeftOutBecause::damaged, read.error().message);
   if (!*read) return leaveOut(path, LeftOutBecause::notDicom, fmt::format("{}: is not a DICOM file", path.string()));

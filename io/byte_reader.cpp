@@ -10,11 +10,14 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "io/zip_file.h"
+
 namespace lynceus::io {
 namespace {
 
 constexpr size_t kFirstWindowBytes = 16 << 10;  // most headers
 constexpr size_t kWindowBytes = 64 << 10;
+constexpr uint64_t kFirstUnpackedBytes = 64 << 10;
 
 // As many bytes as there are; fewer at the end of the file or where it cannot be read.
 size_t readFully(int file, uint64_t offset, uint8_t* into, size_t count) {
@@ -33,6 +36,13 @@ size_t readFully(int file, uint64_t offset, uint8_t* into, size_t count) {
 Expected<ByteReader> ByteReader::open(const Location& location) {
   ByteReader reader;
   reader.m_name = location.path.string();
+  if (location.zip) {
+    const ZipFile::Member& member = location.zip->members().at(location.member);
+    if (!member.problem.empty()) return makeError(ErrorCode::unsupported, "{}", member.problem);
+    reader.m_size = member.size;
+    reader.m_member = location;
+    return reader;
+  }
   // Opening a pipe would wait for a writer.
   reader.m_file = ::open(location.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat status {};
@@ -64,6 +74,8 @@ ByteReader& ByteReader::operator=(ByteReader&& other) noexcept {
   std::swap(m_timeNs, other.m_timeNs);
   std::swap(m_windowOffset, other.m_windowOffset);
   std::swap(m_window, other.m_window);
+  std::swap(m_member, other.m_member);
+  std::swap(m_unpacked, other.m_unpacked);
   return *this;
 }
 
@@ -71,9 +83,23 @@ ByteReader::~ByteReader() {
   if (m_file >= 0) close(m_file);
 }
 
+// A packed stream can only be read from its start, so each time much more of it is: at most a third is unpacked twice.
+bool ByteReader::unpackMember(uint64_t upTo) {
+  const uint64_t have = m_unpacked ? m_unpacked->size() : 0;
+  if (upTo <= have) return true;
+  auto bytes = m_member.zip->unpack(m_member.member, std::max({upTo, 4 * have, kFirstUnpackedBytes}));
+  if (!bytes) return false;
+  m_unpacked = std::move(*bytes);
+  return upTo <= m_unpacked->size();
+}
+
 std::span<const uint8_t> ByteReader::view(uint64_t offset, size_t count) {
   if (offset >= m_size) return {};
   count = static_cast<size_t>(std::min<uint64_t>(count, m_size - offset));
+  if (m_member.zip) {
+    if (!unpackMember(offset + count)) return {};
+    return std::span(*m_unpacked).subspan(static_cast<size_t>(offset), count);
+  }
   const bool there = offset >= m_windowOffset && offset + count <= m_windowOffset + m_window.size();
   if (!there && m_file >= 0) {
     const size_t size = m_window.empty() ? kFirstWindowBytes : kWindowBytes;
@@ -89,6 +115,11 @@ std::span<const uint8_t> ByteReader::view(uint64_t offset, size_t count) {
 bool ByteReader::read(uint64_t offset, std::span<uint8_t> into) {
   if (offset > m_size || into.size() > m_size - offset) return false;
   if (m_file >= 0) return readFully(m_file, offset, into.data(), into.size()) == into.size();
+  if (m_member.zip) {
+    if (!unpackMember(offset + into.size())) return false;
+    std::copy_n(m_unpacked->begin() + static_cast<std::ptrdiff_t>(offset), into.size(), into.begin());
+    return true;
+  }
   if (offset + into.size() > m_window.size()) return false;
   std::copy_n(m_window.begin() + static_cast<std::ptrdiff_t>(offset), into.size(), into.begin());
   return true;

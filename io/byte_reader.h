@@ -41,13 +41,16 @@ class ByteReader {
 
  private:
   ByteReader() = default;
+  bool unpackMember(uint64_t upTo);
 
-  int m_file = -1;  // -1: all in m_window
+  int m_file = -1;  // -1: a member of a ZIP file, or all in m_window
   std::string m_name;
   uint64_t m_size = 0;
   int64_t m_timeNs = 0;
   uint64_t m_windowOffset = 0;
   std::vector<uint8_t> m_window;
+  Location m_member;                                       // of a ZIP file
+  std::shared_ptr<const std::vector<uint8_t>> m_unpacked;  // its beginning
 };
 
 }  // namespace lynceus::io

@@ -2,13 +2,24 @@
 
 namespace lynceus::image {
 
-Expected<Volume> Volume::create(Geometry geometry, std::vector<int16_t> hu, int16_t paddingHu) {
+Expected<Volume> Volume::create(const Geometry& geometry, std::vector<int16_t> hu, int16_t paddingHu) {
+  const auto memory = std::make_shared<const std::vector<int16_t>>(std::move(hu));
+  return share(geometry, memory, *memory, paddingHu);
+}
+
+Expected<Volume> Volume::create(const Geometry& geometry, VoxelBuffer hu, int16_t paddingHu) {
+  const std::span<const int16_t> values = hu.values();
+  return share(geometry, std::move(hu).share(), values, paddingHu);
+}
+
+Expected<Volume> Volume::share(const Geometry& geometry, std::shared_ptr<const void> memory,
+                               std::span<const int16_t> hu, int16_t paddingHu) {
   if (auto checked = geometry.check(); !checked) return passError(checked);
   if (static_cast<int64_t>(hu.size()) != geometry.voxelCount()) {
     return makeError(ErrorCode::badInput, "the volume has {} values but its size {} x {} x {} needs {}", hu.size(),
                      geometry.size.x, geometry.size.y, geometry.size.z, geometry.voxelCount());
   }
-  return Volume(std::make_shared<const Data>(Data{geometry, std::move(hu), paddingHu}));
+  return Volume(std::make_shared<const Data>(Data{geometry, std::move(memory), hu, paddingHu}));
 }
 
 float Volume::sampleAt(const Point3& pointMm) const {

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/image/geometry.h"
+#include "core/image/voxel_buffer.h"
 
 namespace lynceus::image {
 
@@ -36,7 +37,8 @@ class Volume {
   /// @param hu  size.x * size.y * size.z values, x fastest, in Hounsfield units; taken over, not copied.
   /// @param paddingHu  the value outside the reconstructed circle, as the scanner wrote it.
   /// @return an error if the buffer and geometry.size disagree or the geometry is not a regular grid.
-  static Expected<Volume> create(Geometry geometry, std::vector<int16_t> hu, int16_t paddingHu = kAirHu);
+  static Expected<Volume> create(const Geometry& geometry, std::vector<int16_t> hu, int16_t paddingHu = kAirHu);
+  static Expected<Volume> create(const Geometry& geometry, VoxelBuffer hu, int16_t paddingHu = kAirHu);
 
   const Geometry& geometry() const { return m_data->geometry; }
   std::span<const int16_t> hu() const { return m_data->hu; }
@@ -49,9 +51,12 @@ class Volume {
  private:
   struct Data {
     Geometry geometry;
-    std::vector<int16_t> hu;
+    std::shared_ptr<const void> memory;
+    std::span<const int16_t> hu;
     int16_t paddingHu;
   };
+  static Expected<Volume> share(const Geometry& geometry, std::shared_ptr<const void> memory,
+                                std::span<const int16_t> hu, int16_t paddingHu);
   explicit Volume(std::shared_ptr<const Data> data) : m_data(std::move(data)) {}
   std::shared_ptr<const Data> m_data;
 };

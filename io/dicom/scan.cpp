@@ -11,7 +11,6 @@
 
 #include "core/parallel.h"
 #include "io/dicom/copies.h"
-#include "io/dicom/copies.h"
 #include "io/dicom/library.h"
 #include "io/dicom/series_split.h"
 #include "io/dicom/slice.h"
@@ -127,7 +126,6 @@ Expected<ScanResult> scanFiles(const std::vector<Location>& files, job::Context&
       ++result.skipped.notDicom;
     }
   }
-  result.skipped.copies = static_cast<int>(removeCopies(headers));
   result.skipped.copies = static_cast<int>(removeCopies(headers));
   result.series = groupIntoSeries(std::move(headers));
   return result;

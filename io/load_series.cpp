@@ -125,7 +125,7 @@ class SliceReader {
 };
 
 Expected<LoadedSeries> finishSeries(const Source& source, size_t index, const image::Geometry& grid,
-                                    std::vector<int16_t> hu, int16_t paddingHu, const SliceReader& reader) {
+                                    image::VoxelBuffer hu, int16_t paddingHu, const SliceReader& reader) {
   const auto rounding = reader.finish();
   if (!rounding) return passError(rounding);
   auto volume = image::Volume::create(grid, std::move(hu), paddingHu);
@@ -143,13 +143,14 @@ Expected<LoadedSeries> loadRegular(const Source& source, size_t index, job::Cont
   const image::Geometry grid = geometryOf(series);
   if (auto fits = checkMemory(series.name(), grid.voxelCount(), sizeof(int16_t)); !fits) return passError(fits);
   const auto sliceVoxels = static_cast<size_t>(grid.offset(0, 0, 1));
-  std::vector<int16_t> hu(static_cast<size_t>(grid.voxelCount()));
+  auto hu = image::VoxelBuffer::allocate(static_cast<size_t>(grid.voxelCount()));
+  if (!hu) return passError(hu);
   SliceReader reader(series.instances, series.instances.size(), context);
   parallelFor(grid.size.z, [&](int64_t z) {
     const auto k = static_cast<size_t>(z);
-    reader.read(k, std::span(hu).subspan(k * sliceVoxels, sliceVoxels));
+    reader.read(k, hu->values().subspan(k * sliceVoxels, sliceVoxels));
   });
-  return finishSeries(source, index, grid, std::move(hu), reader.paddingHu(0), reader);
+  return finishSeries(source, index, grid, std::move(*hu), reader.paddingHu(0), reader);
 }
 
 // The slices of a plan, decoded when a slice of the grid needs them. A block of slices of the grid is made by one
@@ -272,9 +273,10 @@ Expected<LoadedSeries> loadCorrected(const Source& source, size_t index, job::Co
   std::vector<int16_t> firstSlice(static_cast<size_t>(slice.size.x) * static_cast<size_t>(slice.size.y));
   const auto head = dicom::readSlicePixels(series.instances[chosen.front()], firstSlice);  // for the padding value
   if (!head) return passError(head);
-  std::vector<int16_t> hu(static_cast<size_t>(grid.voxelCount()));
-  PlannedStack(*plan, chosen, slice.size.x, slice.size.y, reader).fill(hu, head->paddingHu);
-  auto loaded = finishSeries(source, index, grid, std::move(hu), head->paddingHu, reader);
+  auto hu = image::VoxelBuffer::allocate(static_cast<size_t>(grid.voxelCount()));
+  if (!hu) return passError(hu);
+  PlannedStack(*plan, chosen, slice.size.x, slice.size.y, reader).fill(hu->values(), head->paddingHu);
+  auto loaded = finishSeries(source, index, grid, std::move(*hu), head->paddingHu, reader);
   if (loaded) loaded->remarks.push_back(correctionRemark(series, *plan, series.instances.size() - chosen.size()));
   return loaded;
 }

@@ -34,10 +34,6 @@ struct ScanResult {
   SkippedFiles skipped;
 };
 
-/// All regular files at or below `folder`, sorted by path; symbolic links to folders are not followed.
-/// @param unreadableFolders  incremented for each folder that may not be opened.
-std::vector<std::filesystem::path> listFiles(const std::filesystem::path& folder, bool nested, int& unreadableFolders);
-
 /// The result does not depend on the number of threads; of files that say different things of their series the first
 /// one counts.
 Expected<ScanResult> scanFiles(const std::vector<Location>& files, job::Context& context);

@@ -10,6 +10,7 @@
 #include <omp.h>
 
 #include "core/parallel.h"
+#include "io/dicom/copies.h"
 #include "io/dicom/library.h"
 #include "io/dicom/series_split.h"
 #include "io/dicom/slice.h"
@@ -145,6 +146,7 @@ Expected<ScanResult> scanFiles(const std::vector<Location>& files, job::Context&
       ++result.skipped.notDicom;
     }
   }
+  result.skipped.copies = static_cast<int>(removeCopies(headers));
   result.series = groupIntoSeries(std::move(headers));
   return result;
 }

@@ -23,13 +23,26 @@ DECOMPRESSORS = (("GDCM", ["gdcmconv", "--raw"]), ("DCMTK", ["dcmdjpeg"]), ("DCM
 
 def read(path):
     dataset = pydicom.dcmread(path, force=False)
-    return dataset if dataset.get("SOPClassUID") in CT_IMAGES and "PixelData" in dataset else None
+    nameless = not dataset.get("SOPClassUID") and dataset.get("Modality") == "CT"
+    return dataset if (nameless or dataset.get("SOPClassUID") in CT_IMAGES) and "PixelData" in dataset else None
+
+
+def with_class(path, dataset, scratch):
+    """The file itself, or where it does not say what it is, which GDCM refuses, a copy that does."""
+    if dataset.get("SOPClassUID"):
+        return path
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = CT_IMAGES[0]
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+    copy = os.path.join(scratch, "named.dcm")
+    dataset.save_as(copy, write_like_original=False)
+    return copy
 
 
 def decode(path, dataset, scratch):
     """The stored values as (decoder, frames x rows x columns)."""
     if dataset.file_meta.TransferSyntaxUID in PYDICOM_DECODES:
         return "pydicom", dataset.pixel_array.reshape(-1, dataset.Rows, dataset.Columns)
+    path = with_class(path, dataset, scratch)
     for decoder, command in DECOMPRESSORS:
         raw = os.path.join(scratch, "raw.dcm")
         try:

@@ -22,7 +22,7 @@
 #include "io/byte_reader.h"
 #include "io/dicom/dataset.h"
 #include "io/dicom/library.h"
-#include "io/dicom/scan.h"
+#include "io/list_files.h"
 #include "io/dicom/write_ct.h"
 
 namespace lynceus::io::dicom {
@@ -339,7 +339,11 @@ Expected<DeidentifyReport> deidentifyFiles(const fs::path& in, const fs::path& o
   if (auto fine = checkFolders(in, out); !fine) return passError(fine);
   DeidentifyReport report;
   std::vector<fs::path> files{in};
-  if (std::error_code error; fs::is_directory(in, error)) files = listFiles(in, true, report.unreadableFolders);
+  if (std::error_code error; fs::is_directory(in, error)) {
+    FolderListing listing = listFiles(in, true, context);
+    files = std::move(listing.files);
+    report.unreadableFolders = listing.unreadableFolders;
+  }
   Run run(std::move(files), options, key);
   run.plan(context.part(0, 0.2));
   const auto stopped = [&] {

@@ -10,16 +10,14 @@
 namespace lynceus::io::dicom {
 namespace {
 
-constexpr double kLowest = std::numeric_limits<int16_t>::min();
-constexpr double kHighest = std::numeric_limits<int16_t>::max();
-
 // To the nearest integer, ties to even, for |value| < 2^51; unlike std::nearbyint it becomes vector instructions.
 double roundToNearest(double value) {
   constexpr double kMagic = 6755399441055744.0;  // 1.5 * 2^52: a double of that size has no fraction
   return (value + kMagic) - kMagic;
 }
 
-bool fits(double hu) { return std::nearbyint(hu) >= kLowest && std::nearbyint(hu) <= kHighest; }
+// Is it within int16 once rounded? -32768.5 goes to the even -32768, 32767.5 to 32768.
+bool fits(double hu) { return hu >= -32768.5 && hu < 32767.5; }
 
 struct Range {
   int low = 0, high = 0;
@@ -126,7 +124,7 @@ Expected<SlicePixels> toHounsfield(std::span<int16_t> bits, const StoredFormat& 
   SlicePixels result{*largest, image::kAirHu};
   const double paddingHu = rescale.slope * padding.low + rescale.intercept;
   if (padding.low <= padding.high && fits(paddingHu))
-    result.paddingHu = static_cast<int16_t>(std::nearbyint(paddingHu));
+    result.paddingHu = static_cast<int16_t>(roundToNearest(paddingHu));
   return result;
 }
 

@@ -154,7 +154,9 @@ class Case {
     EXPECT_EQ(textOf(*inner, DCM_ReferencedSOPInstanceUID), key().uid(kUid));
     EXPECT_EQ(textOf(*inner, DCM_ReferencedSOPClassUID), UID_CTImageStorage);
     EXPECT_NE(textOf(*inner, DCM_PatientName), "Smith^John");
-    if (action == ProfileAction::dummy) EXPECT_EQ(textOf(*inner, DCM_CodeMeaning), "ANONYMIZED");
+    if (action == ProfileAction::dummy) {
+      EXPECT_EQ(textOf(*inner, DCM_CodeMeaning), "ANONYMIZED");
+    }
   }
 
   const ProfileRow m_row;
@@ -211,7 +213,9 @@ TEST_F(ConfidentialityProfile, IsOrderedWithoutDoublesAndFoundByTag) {
   const auto rows = confidentialityProfile();
   EXPECT_EQ(rows.size(), 644u);
   for (size_t i = 0; i < rows.size(); ++i) {
-    if (i > 0) EXPECT_LT(rows[i - 1].tag, rows[i].tag);
+    if (i > 0) {
+      EXPECT_LT(rows[i - 1].tag, rows[i].tag);
+    }
     EXPECT_EQ(profileRow(rows[i].tag), &rows[i]);
   }
   EXPECT_EQ(profileRow(0x00280010), nullptr);

@@ -22,8 +22,8 @@
 #include "io/byte_reader.h"
 #include "io/dicom/dataset.h"
 #include "io/dicom/library.h"
-#include "io/list_files.h"
 #include "io/dicom/write_ct.h"
+#include "io/list_files.h"
 
 namespace lynceus::io::dicom {
 namespace {

@@ -65,9 +65,10 @@ class Lister {
         if (m_nested) m_folders.push_back(std::move(path));
       } else if (fstatat(dirfd(directory.get()), entry->d_name, &status, 0) != 0) {
         ++(entry->d_type == DT_LNK ? m_listing.danglingLinks : m_listing.otherFiles);
+      } else if (S_ISDIR(status.st_mode) && entry->d_type == DT_LNK) {
+        if (m_nested) m_links.insert(std::move(path));
       } else if (S_ISDIR(status.st_mode)) {
-        if (m_nested && entry->d_type == DT_LNK) m_links.insert(std::move(path));
-        if (m_nested && entry->d_type != DT_LNK) m_folders.push_back(std::move(path));
+        if (m_nested) m_folders.push_back(std::move(path));
       } else if (S_ISREG(status.st_mode)) {
         m_files.push_back({std::move(path), identityOf(status), entry->d_type == DT_LNK});
       } else {

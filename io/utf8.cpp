@@ -41,8 +41,8 @@ std::string latin1ToUtf8(std::string_view bytes) {
 }
 
 std::optional<std::string> toUtf8(const char* encoding, std::string_view bytes) {
-  const iconv_t converter = iconv_open("UTF-8", encoding);
-  if (converter == reinterpret_cast<iconv_t>(-1)) return {};
+  iconv_t converter = iconv_open("UTF-8", encoding);
+  if (converter == reinterpret_cast<iconv_t>(-1)) return {};  // NOLINT(performance-no-int-to-ptr): POSIX says so
   std::string text(bytes.size() * 4, '\0');
   char* in = const_cast<char*>(bytes.data());  // iconv does not write there
   char* out = text.data();

@@ -48,7 +48,7 @@ class ZipFile {
   explicit ZipFile(std::filesystem::path path);
   Expected<Handle> borrow() const;
   void listMembers(zip* handle);
-  Expected<Bytes> unpackNow(uint64_t member, uint64_t count) const;
+  Expected<Bytes> unpackNow(uint64_t index, uint64_t count) const;
 
   const std::filesystem::path m_path;
   std::vector<Member> m_members;

@@ -119,12 +119,12 @@ DcmSpecificCharacterSet* converterFor(const std::string& declared) {
     prepareLibrary();
     last = std::make_unique<Converter>();
     last->declared = declared;
-    last->usable = last->set.selectCharacterSet(declared.c_str()).good();
+    last->usable = last->set.selectCharacterSet(declared).good();
     // UTF-8 and GB18030 do not go with others; files that say so use the first.
     for (size_t from = 0; !last->usable && from < declared.size();) {
       const size_t to = std::min(declared.find('\\', from), declared.size());
       const std::string one = trimmed(declared.substr(from, to - from));
-      last->usable = !one.empty() && last->set.selectCharacterSet(one.c_str()).good();
+      last->usable = !one.empty() && last->set.selectCharacterSet(one).good();
       from = to + 1;
     }
   }
@@ -182,9 +182,7 @@ bool hasJapaneseEscape(std::string_view bytes) {
 }
 
 std::string asciiPart(std::string text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (isHigh(text[i])) text[i] = '?';
-  }
+  std::replace_if(text.begin(), text.end(), isHigh, '?');
   return text;
 }
 

@@ -61,22 +61,27 @@ class Lister {
       std::string path = folder;
       if (path.back() != '/') path += '/';
       path += name;
-      if (entry->d_type == DT_DIR) {
-        if (m_nested) m_folders.push_back(std::move(path));
-      } else if (fstatat(dirfd(directory.get()), entry->d_name, &status, 0) != 0) {
-        ++(entry->d_type == DT_LNK ? m_listing.danglingLinks : m_listing.otherFiles);
-      } else if (S_ISDIR(status.st_mode) && entry->d_type == DT_LNK) {
-        if (m_nested) m_links.insert(std::move(path));
-      } else if (S_ISDIR(status.st_mode)) {
-        if (m_nested) m_folders.push_back(std::move(path));
+      const bool isFolder = entry->d_type == DT_DIR, isLink = entry->d_type == DT_LNK;
+      if (!isFolder && fstatat(dirfd(directory.get()), entry->d_name, &status, 0) != 0) {
+        ++(isLink ? m_listing.danglingLinks : m_listing.otherFiles);
+      } else if (isFolder || S_ISDIR(status.st_mode)) {
+        if (m_nested) addFolder(std::move(path), isLink);
       } else if (S_ISREG(status.st_mode)) {
-        m_files.push_back({std::move(path), identityOf(status), entry->d_type == DT_LNK});
+        m_files.push_back({std::move(path), identityOf(status), isLink});
       } else {
         ++m_listing.otherFiles;
       }
       errno = 0;
     }
     if (errno != 0) ++m_listing.unreadableFolders;  // a damaged medium: not all of it was listed
+  }
+
+  void addFolder(std::string path, bool isLink) {
+    if (isLink) {
+      m_links.insert(std::move(path));
+    } else {
+      m_folders.push_back(std::move(path));
+    }
   }
 
   void keepEachOnce() {

@@ -292,8 +292,11 @@ Expected<LoadedSeries> loadSeries(const Source& source, size_t index, job::Conte
   const bool accepted = options.acceptGeometry && series.report.resamplable();
   if (!series.report.usable() && !accepted) return refuseGeometry(source, series);
   try {
-    if (source.isImageFile) return loadImageFile(source, index);
-    return series.report.regular() ? loadRegular(source, index, context) : loadCorrected(source, index, context);
+    auto loaded = source.isImageFile        ? loadImageFile(source, index)
+                  : series.report.regular() ? loadRegular(source, index, context)
+                                            : loadCorrected(source, index, context);
+    if (loaded) loaded->remarks.insert(loaded->remarks.begin(), source.remarks.begin(), source.remarks.end());
+    return loaded;
   } catch (const std::bad_alloc&) {
     return makeError(ErrorCode::resource, "{}: there is not enough memory for this volume", source.path.string());
   }

@@ -35,30 +35,13 @@ std::string count(int64_t n, const std::string& one, const std::string& many) {
   return fmt::format("{} {}", n, n == 1 ? one : many);
 }
 
-// "12 files that are not DICOM, 3 MR images and 1 damaged file"
-std::string describeSkipped(const dicom::SkippedFiles& skipped) {
-  std::vector<std::string> parts;
-  if (skipped.notDicom > 0)
-    parts.push_back(count(skipped.notDicom, "file that is not DICOM", "files that are not DICOM"));
-  for (const auto& [what, n] : skipped.notCtImages) parts.push_back(count(n, what, what + "s"));
-  if (skipped.zipFiles > 0) parts.push_back(count(skipped.zipFiles, "ZIP file", "ZIP files"));
-  if (skipped.danglingLinks > 0) parts.push_back(count(skipped.danglingLinks, "link to nothing", "links to nothing"));
-  if (skipped.otherFiles > 0) parts.push_back(count(skipped.otherFiles, "pipe or device", "pipes or devices"));
-  if (skipped.unreadableFolders > 0) {
-    parts.push_back(count(skipped.unreadableFolders, "folder that may not be read", "folders that may not be read"));
-  }
-  if (!skipped.damaged.empty()) {
-    parts.push_back(count(static_cast<int64_t>(skipped.damaged.size()), "damaged file", "damaged files"));
-  }
-  std::string text;
-  for (size_t i = 0; i < parts.size(); ++i) text += (i == 0 ? "" : i + 1 == parts.size() ? " and " : ", ") + parts[i];
-  return text;
-}
-
 tl::unexpected<Error> nothingFound(const Source& source, const std::string& hint) {
   const std::string what = describeSkipped(source.skipped);
+  std::error_code ignored;
+  const bool isFolder = fs::is_directory(source.path, ignored);
   if (what.empty()) {
-    return makeError(ErrorCode::badInput, "{}: it is empty; give one that holds a CT study", source.path.string());
+    return makeError(ErrorCode::badInput, "{}: the {} is empty; give one that holds a CT study", source.path.string(),
+                     isFolder ? "folder" : "ZIP file");
   }
   const auto& damaged = source.skipped.damaged;
   return makeError(ErrorCode::badInput, "{}: there is no CT image in it, only {}{}{}", source.path.string(), what,
@@ -228,7 +211,7 @@ Expected<Source> openFile(const fs::path& path, job::Context& context) {
   const auto* slice = std::get_if<dicom::SliceHeaders>(&*headers);
   if (!slice && isZipFile({path, nullptr, 0})) return openZipFile(path, context);
   if (!slice) {
-    return makeError(ErrorCode::badInput, "{}: the file is neither DICOM nor ZIP nor NIfTI, MetaImage or NRRD",
+    return makeError(ErrorCode::badInput, "{}: the file is neither DICOM nor NIfTI, MetaImage, NRRD or ZIP",
                      path.string());
   }
   // The series of one slice, from the folder the slice lies in.
@@ -254,6 +237,30 @@ Expected<Source> openSource(const fs::path& path, job::Context& context) {
     return makeError(ErrorCode::wrongUse, "{} is neither a folder nor a regular file", path.string());
   }
   return isImageFileName(path) ? openImageFile(path) : openFile(path, context);
+}
+
+std::string describeSkipped(const dicom::SkippedFiles& skipped) {
+  std::vector<std::string> parts;
+  if (skipped.notDicom > 0)
+    parts.push_back(count(skipped.notDicom, "file that is not DICOM", "files that are not DICOM"));
+  for (const auto& [what, n] : skipped.notCtImages) parts.push_back(count(n, what, what + "s"));
+  if (skipped.zipFiles > 0) parts.push_back(count(skipped.zipFiles, "ZIP file", "ZIP files"));
+  if (skipped.danglingLinks > 0) parts.push_back(count(skipped.danglingLinks, "link to nothing", "links to nothing"));
+  if (skipped.otherFiles > 0) parts.push_back(count(skipped.otherFiles, "pipe or device", "pipes or devices"));
+  if (skipped.unreadableFolders > 0) {
+    parts.push_back(count(skipped.unreadableFolders, "folder that may not be read", "folders that may not be read"));
+  }
+  if (skipped.copies > 0) parts.push_back(count(skipped.copies, "second copy", "second copies"));
+  if (skipped.missing > 0) {
+    parts.push_back(count(skipped.missing, "image that the DICOMDIR names and that is missing",
+                          "images that the DICOMDIR names and that are missing"));
+  }
+  if (!skipped.damaged.empty()) {
+    parts.push_back(count(static_cast<int64_t>(skipped.damaged.size()), "damaged file", "damaged files"));
+  }
+  std::string text;
+  for (size_t i = 0; i < parts.size(); ++i) text += (i == 0 ? "" : i + 1 == parts.size() ? " and " : ", ") + parts[i];
+  return text;
 }
 
 detect::SeriesReference describeSeries(const Source& source, size_t index) {

@@ -127,7 +127,6 @@ Expected<ScanResult> scanFiles(const std::vector<Location>& files, job::Context&
     }
   }
   result.skipped.copies = static_cast<int>(removeCopies(headers));
-  result.skipped.copies = static_cast<int>(removeCopies(headers));
   result.series = groupIntoSeries(std::move(headers));
   return result;
 }

@@ -215,13 +215,14 @@ TEST_F(SourceTest, ReadsNamesOfOtherCharacterSets) {
   EXPECT_EQ(source->series[0].identity.patientName, "Wang^XiaoDong=王^小东");
 }
 
-TEST_F(SourceTest, KeepsTheAsciiPartOfANameWithoutCharacterSet) {
+TEST_F(SourceTest, GuessesTheCharacterSetOfANameWithoutOne) {
   CtFile f;
   f.change = [](DcmDataset& d) { d.putAndInsertString(DCM_PatientName, "M\xFCller^Eva"); };
   test::writeSeries(m_folder.path(), f, 2);
   const auto source = open();
   ASSERT_TRUE(source);
-  EXPECT_EQ(source->series[0].identity.patientName, "M?ller^Eva");
+  EXPECT_EQ(source->series[0].identity.patientName, "Müller^Eva");
+  EXPECT_TRUE(source->series[0].identity.textGuessed);
 }
 
 TEST_F(SourceTest, ReadsAFileWithoutPreamble) {

@@ -79,7 +79,7 @@ TEST_F(OpenSourceTest, SaysWhatAZipFileHoldsInsteadOfCt) {
   EXPECT_THAT(openError(path), HasSubstr("only 1 damaged file ("));
   EXPECT_THAT(openError(path), HasSubstr("study.zip/1.dcm: it is encrypted"));
   test::writeBytes(path, std::string("PK\5\6", 4) + std::string(18, '\0'));
-  EXPECT_THAT(openError(path), HasSubstr("study.zip: it is empty"));
+  EXPECT_THAT(openError(path), HasSubstr("study.zip: the ZIP file is empty"));
   test::writeBytes(path, std::string("PK\3\4", 4) + std::string(500, '\0'));
   EXPECT_THAT(openError(path), HasSubstr("the ZIP file is cut off or damaged"));
 }

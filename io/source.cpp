@@ -1,18 +1,18 @@
 #include "io/source.h"
 
 #include <algorithm>
-#include <atomic>
-#include <fstream>
 #include <numeric>
+#include <string_view>
 #include <system_error>
+#include <tuple>
 
-#include <omp.h>
-
-#include "core/parallel.h"
 #include "core/sha256.h"
+#include "io/byte_reader.h"
+#include "io/dicom/dicomdir.h"
 #include "io/dicom/slice.h"
 #include "io/formats/image_file.h"
-#include "io/memory.h"
+#include "io/list_files.h"
+#include "io/zip_file.h"
 
 namespace lynceus::io {
 namespace {
@@ -31,37 +31,62 @@ std::string hashOfInstances(const std::vector<Instance>& instances) {
   return sha256(text);
 }
 
+std::string count(int64_t n, const std::string& one, const std::string& many) {
+  return fmt::format("{} {}", n, n == 1 ? one : many);
+}
+
 // "12 files that are not DICOM, 3 MR images and 1 damaged file"
 std::string describeSkipped(const dicom::SkippedFiles& skipped) {
   std::vector<std::string> parts;
-  const auto count = [](size_t n, const std::string& one, const std::string& many) {
-    return fmt::format("{} {}", n, n == 1 ? one : many);
-  };
-  if (skipped.notDicom > 0) {
-    parts.push_back(count(static_cast<size_t>(skipped.notDicom), "file that is not DICOM", "files that are not DICOM"));
+  if (skipped.notDicom > 0)
+    parts.push_back(count(skipped.notDicom, "file that is not DICOM", "files that are not DICOM"));
+  for (const auto& [what, n] : skipped.notCtImages) parts.push_back(count(n, what, what + "s"));
+  if (skipped.zipFiles > 0) parts.push_back(count(skipped.zipFiles, "ZIP file", "ZIP files"));
+  if (skipped.danglingLinks > 0) parts.push_back(count(skipped.danglingLinks, "link to nothing", "links to nothing"));
+  if (skipped.otherFiles > 0) parts.push_back(count(skipped.otherFiles, "pipe or device", "pipes or devices"));
+  if (skipped.unreadableFolders > 0) {
+    parts.push_back(count(skipped.unreadableFolders, "folder that may not be read", "folders that may not be read"));
   }
-  for (const auto& [what, n] : skipped.notCtImages) parts.push_back(count(static_cast<size_t>(n), what, what + "s"));
-  if (!skipped.damaged.empty()) parts.push_back(count(skipped.damaged.size(), "damaged file", "damaged files"));
+  if (!skipped.damaged.empty()) {
+    parts.push_back(count(static_cast<int64_t>(skipped.damaged.size()), "damaged file", "damaged files"));
+  }
   std::string text;
   for (size_t i = 0; i < parts.size(); ++i) text += (i == 0 ? "" : i + 1 == parts.size() ? " and " : ", ") + parts[i];
   return text;
 }
 
-tl::unexpected<Error> nothingFound(const fs::path& path, const Source& source, const std::vector<fs::path>& files) {
-  if (source.skipped.unreadableFolders > 0 && files.empty()) {
-    return makeError(ErrorCode::resource, "{}: the folder may not be read", path.string());
+tl::unexpected<Error> nothingFound(const Source& source, const std::string& hint) {
+  const std::string what = describeSkipped(source.skipped);
+  if (what.empty()) {
+    return makeError(ErrorCode::badInput, "{}: it is empty; give one that holds a CT study", source.path.string());
   }
-  if (files.empty())
-    return makeError(ErrorCode::badInput, "{}: the folder is empty; give one that holds a CT study", path.string());
-  const auto imageFile = std::find_if(files.begin(), files.end(), isImageFileName);
-  const std::string hint =
-      imageFile == files.end()
-          ? "; give a folder that holds a CT study"
-          : fmt::format("; to read an image file give its own path, such as {}", imageFile->string());
-  const std::string first =
-      source.skipped.damaged.empty() ? "" : fmt::format(" ({})", source.skipped.damaged.front().reason);
-  return makeError(ErrorCode::badInput, "{}: there is no CT image in it, only {}{}{}", path.string(),
-                   describeSkipped(source.skipped), first, hint);
+  const auto& damaged = source.skipped.damaged;
+  return makeError(ErrorCode::badInput, "{}: there is no CT image in it, only {}{}{}", source.path.string(), what,
+                   damaged.empty() ? "" : fmt::format(" ({})", damaged.front().reason), hint);
+}
+
+// By its content: a ZIP file, perhaps an empty one.
+bool isZipFile(const Location& file) {
+  auto reader = ByteReader::open(file);
+  if (!reader) return false;
+  const auto head = reader->view(0, 4);
+  const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
+  return text == std::string_view("PK\3\4", 4) || text == std::string_view("PK\5\6", 4);
+}
+
+bool hasZipName(const fs::path& path) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(), [](char c) { return c | 0x20; });
+  return extension == ".zip";
+}
+
+// Takes ZIP files out of the files of a folder or of another ZIP file. Only names that say so are looked into.
+std::vector<Location> takeOutZipFiles(std::vector<Location>& files) {
+  const auto first = std::stable_partition(files.begin(), files.end(),
+                                           [](const Location& f) { return !hasZipName(f.path) || !isZipFile(f); });
+  std::vector<Location> zipFiles(first, files.end());
+  files.erase(first, files.end());
+  return zipFiles;
 }
 
 Expected<Source> openImageFile(const fs::path& path) {
@@ -93,48 +118,127 @@ Expected<Source> openImageFile(const fs::path& path) {
   return source;
 }
 
-Expected<Source> openFolder(const fs::path& path, const fs::path& folder, bool nested, job::Context& context) {
-  Source source;
-  source.path = path;
-  int unreadable = 0;
-  std::vector<fs::path> files = dicom::listFiles(folder, nested, unreadable);
+// What is in these files.
+Expected<Source> scan(const fs::path& path, const std::vector<Location>& files, job::Context& context) {
   auto scanned = dicom::scanFiles(files, context);
   if (!scanned) return passError(scanned);
+  Source source;
+  source.path = path;
   source.series = std::move(scanned->series);
   source.skipped = std::move(scanned->skipped);
-  source.skipped.unreadableFolders = unreadable;
-  if (source.series.empty()) {
-    const auto image = std::find_if(files.begin(), files.end(), isImageFileName);
-    // A case folder of research data: one image and perhaps some text.
-    if (std::count_if(image, files.end(), isImageFileName) == 1) return openImageFile(*image);
-    return nothingFound(path, source, files);
-  }
   return source;
 }
 
-// The series of one slice, from the folder the slice lies in.
-Expected<Source> openDicomFile(const fs::path& path, job::Context& context) {
+Expected<Source> openFolder(const fs::path& path, const fs::path& folder, bool nested, job::Context& context) {
+  FolderListing listing = listFiles(folder, nested, context);
+  if (listing.files.empty() && listing.unreadableFolders > 0) {
+    return makeError(ErrorCode::resource, "{}: the folder may not be read", folder.string());
+  }
+  std::vector<Location> files;
+  for (const fs::path& file : listing.files) files.push_back({file, nullptr, 0});
+  const std::vector<Location> zipFiles = takeOutZipFiles(files);
+  auto source = scan(path, files, context);
+  if (!source) return source;
+  source->skipped.unreadableFolders = listing.unreadableFolders;
+  source->skipped.danglingLinks = listing.danglingLinks;
+  source->skipped.otherFiles = listing.otherFiles;
+  source->skipped.zipFiles = static_cast<int>(zipFiles.size());
+  if (!source->series.empty()) return source;
+  const auto image = std::find_if(listing.files.begin(), listing.files.end(), isImageFileName);
+  // A case folder of research data: one image and perhaps some text.
+  if (std::count_if(image, listing.files.end(), isImageFileName) == 1) return openImageFile(*image);
+  std::string hint = "; give a folder that holds a CT study";
+  if (!zipFiles.empty())
+    hint = fmt::format("; to read a ZIP file give its own path, such as {}", zipFiles[0].path.string());
+  if (image != listing.files.end()) {
+    hint = fmt::format("; to read an image file give its own path, such as {}", image->string());
+  }
+  return nothingFound(*source, hint);
+}
+
+Expected<Source> openZipFile(const fs::path& path, job::Context& context) {
+  const auto zip = ZipFile::open(path);
+  if (!zip) return passError(zip);
+  std::vector<Location> files;
+  for (size_t i = 0; i < (*zip)->members().size(); ++i) {
+    const ZipFile::Member& member = (*zip)->members()[i];
+    if (!member.isFolder) files.push_back({path.string() + "/" + member.name, *zip, i});
+  }
+  std::sort(files.begin(), files.end(), [](const Location& a, const Location& b) {
+    return std::tie(a.path.native(), a.member) < std::tie(b.path.native(), b.member);
+  });
+  const size_t zipFiles = takeOutZipFiles(files).size();
+  auto source = scan(path, files, context);
+  if (!source) return source;
+  source->skipped.zipFiles = static_cast<int>(zipFiles);
+  if (!source->series.empty()) return source;
+  const auto image =
+      std::find_if(files.begin(), files.end(), [](const Location& f) { return isImageFileName(f.path); });
+  if (image != files.end()) {
+    return nothingFound(*source, fmt::format("; unpack the ZIP file to read the image {}", image->path.string()));
+  }
+  return nothingFound(
+      *source, zipFiles > 0 ? "; unpack it and give the ZIP file in it" : "; give a ZIP file that holds a CT study");
+}
+
+// Where the DICOMDIR is of no use, all of its folder is searched instead.
+Expected<Source> openDicomdir(const fs::path& path, const fs::path& folder, job::Context& context) {
+  const auto named = dicom::readDicomdir(path);
+  std::string remark;
+  if (!named) {
+    remark = named.error().message + "; its folder was searched instead";
+  } else if (named->files.empty()) {
+    remark = fmt::format("{}: none of the {} images that the DICOMDIR names is there; its folder was searched instead",
+                         path.string(), named->named);
+  }
+  if (!remark.empty()) {
+    auto source = openFolder(path, folder, true, context);
+    if (source) source->remarks.push_back(remark);
+    if (source && named) source->skipped.missing = named->missing;
+    return source;
+  }
+  std::vector<Location> files;
+  for (const fs::path& file : named->files) files.push_back({file, nullptr, 0});
+  auto source = scan(path, files, context);
+  if (!source) return source;
+  source->skipped.missing = named->missing;
+  if (named->missing > 0) {
+    source->remarks.push_back(
+        fmt::format("{}: the DICOMDIR names {} images, {} of them are not there; copy the whole disc", path.string(),
+                    named->named, named->missing));
+  }
+  if (named->refused > 0) {
+    source->remarks.push_back(
+        fmt::format("{}: the DICOMDIR names {} with a path out of its folder; give the folder to "
+                    "search it whatever the DICOMDIR says",
+                    path.string(), count(named->refused, "image", "images")));
+  }
+  if (source->series.empty()) return nothingFound(*source, "; give a folder that holds a CT study");
+  return source;
+}
+
+Expected<Source> openFile(const fs::path& path, job::Context& context) {
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  const auto header = dicom::readSliceHeader(path);
-  if (!header) return passError(header);
-  if (const auto* other = std::get_if<dicom::OtherObject>(&*header)) {
-    if (other->what == "DICOMDIR") return openFolder(path, folder, true, context);
+  const auto headers = dicom::readSliceHeaders({path, nullptr, 0});
+  if (!headers) return passError(headers);
+  if (const auto* other = std::get_if<dicom::OtherObject>(&*headers)) {
+    if (other->what == "DICOMDIR") return openDicomdir(path, folder, context);
     return makeError(ErrorCode::badInput, "{}: this is a DICOM {}, not a CT image", path.string(), other->what);
   }
-  const auto* slice = std::get_if<dicom::SliceHeader>(&*header);
-  if (!slice) return makeError(ErrorCode::badInput, "{}: the file is not DICOM", path.string());
+  const auto* slice = std::get_if<dicom::SliceHeaders>(&*headers);
+  if (!slice && isZipFile({path, nullptr, 0})) return openZipFile(path, context);
+  if (!slice) {
+    return makeError(ErrorCode::badInput, "{}: the file is neither DICOM nor ZIP nor NIfTI, MetaImage or NRRD",
+                     path.string());
+  }
+  // The series of one slice, from the folder the slice lies in.
   auto source = openFolder(path, folder, false, context);
   if (!source) return source;
   std::erase_if(source->series, [&](const Series& s) {
-    return s.identity.seriesUid != slice->identity.seriesUid || s.identity.studyUid != slice->identity.studyUid;
+    return s.identity.seriesUid != slice->identity.seriesUid || s.identity.studyUid != slice->identity.studyUid ||
+           s.identity.patientId != slice->identity.patientId;
   });
   return source;
-}
-
-bool startsLikeZip(const fs::path& path) {
-  char head[4] = {};
-  std::ifstream(path, std::ios::binary).read(head, 4);
-  return std::string_view(head, 4) == std::string_view("PK\3\4", 4);
 }
 
 }  // namespace
@@ -149,10 +253,7 @@ Expected<Source> openSource(const fs::path& path, job::Context& context) {
   if (!fs::is_regular_file(status)) {
     return makeError(ErrorCode::wrongUse, "{} is neither a folder nor a regular file", path.string());
   }
-  if (isImageFileName(path)) return openImageFile(path);
-  if (dicom::mayBeDicom(path)) return openDicomFile(path, context);
-  if (startsLikeZip(path)) return makeError(ErrorCode::unsupported, "{}: unpack the ZIP file first", path.string());
-  return makeError(ErrorCode::badInput, "{}: the file is neither DICOM nor NIfTI, MetaImage or NRRD", path.string());
+  return isImageFileName(path) ? openImageFile(path) : openFile(path, context);
 }
 
 detect::SeriesReference describeSeries(const Source& source, size_t index) {
@@ -173,12 +274,12 @@ detect::SeriesReference describeSeries(const Source& source, size_t index) {
 Expected<size_t> chooseSeries(const Source& source, const std::string& seriesUid) {
   if (seriesUid.empty() && source.series.size() == 1) return size_t{0};
   for (size_t i = 0; i < source.series.size() && !seriesUid.empty(); ++i) {
-    if (source.series[i].identity.seriesUid == seriesUid) return i;
+    if (source.series[i].id() == seriesUid) return i;
   }
   std::string there;
   for (const Series& s : source.series) {
-    there += fmt::format("{}{} ('{}', {} slices, {})", there.empty() ? "" : ", ", s.identity.seriesUid, s.name(),
-                         s.instances.size(), geometryClassName(s.report.geometryClass));
+    there += fmt::format("{}{} ('{}', {} slices, {})", there.empty() ? "" : ", ", s.id(), s.name(), s.instances.size(),
+                         geometryClassName(s.report.geometryClass));
   }
   if (!seriesUid.empty()) {
     return makeError(ErrorCode::wrongUse, "{}: there is no series {} in it; there are: {}", source.path.string(),

@@ -1,4 +1,5 @@
-// The one way in for images: a DICOM folder or file, or a NIfTI, MetaImage or NRRD file in Hounsfield units.
+// The one way in for images: a DICOM folder, file, DICOMDIR or ZIP file, or a NIfTI, MetaImage or NRRD file in
+// Hounsfield units.
 #pragma once
 
 #include <filesystem>
@@ -19,6 +20,8 @@ struct Source {
   bool isImageFile = false;           ///< one NIfTI, MetaImage or NRRD file: one series without instances
   std::vector<dicom::Series> series;  ///< ordered by study date, series number, UID
   dicom::SkippedFiles skipped;
+  std::vector<std::string>
+      remarks;  ///< sentences a person should read: files that a DICOMDIR names and that are missing
 };
 
 struct LoadedSeries {
@@ -30,9 +33,11 @@ struct LoadedSeries {
       remarks;  ///< what a reader should know, such as "Hounsfield units were rounded by up to 0.3"
 };
 
-/// Reads headers only. A folder is searched with all folders below it, and stands for the one image file in it where
-/// there is no CT in DICOM; a DICOM file stands for its series in its own
-/// folder, a DICOMDIR for the folder it lies in.
+/// Reads headers only. A folder is searched with all folders below it, links included, and stands for the one image
+/// file in it where there is no CT in DICOM. A DICOM file stands for its series in its own folder. A DICOMDIR stands
+/// for the files that it names, or for its folder where none of them is there. A ZIP file, known by its content, is
+/// read as a folder without being unpacked to disk; one that lies in a folder or in another ZIP file is counted and
+/// left closed.
 /// @return an error if there is no such path or no CT series in it; damaged slices alone are not an error here.
 Expected<Source> openSource(const std::filesystem::path& path, job::Context& context);
 

@@ -23,6 +23,10 @@ enum ExitCode : int {
   kExitPartial = 6,  ///< a result that covers a part of the input
 };
 
+/// --accept-geometry of detect, batch and convert.
+inline constexpr const char* kAcceptGeometryHelp =
+    "resample series with gaps, uneven distances or duplicate slices instead of refusing them; the result says so";
+
 /// Adds one subcommand to the app; its callback stores the exit code.
 using AddCommand = void (*)(CLI::App& app, int& exitCode);
 
@@ -33,8 +37,10 @@ void addBatch(CLI::App& app, int& exitCode);
 void addPhantom(CLI::App& app, int& exitCode);
 void addRun(CLI::App& app, int& exitCode);
 void addModels(CLI::App& app, int& exitCode);
+void addDeidentify(CLI::App& app, int& exitCode);
 
-inline constexpr AddCommand kCommands[] = {addInfo, addConvert, addDetect, addBatch, addPhantom, addRun, addModels};
+inline constexpr AddCommand kCommands[] = {addInfo,    addConvert, addDetect, addBatch,
+                                           addPhantom, addRun,     addModels, addDeidentify};
 
 /// "lynceus 0.1.0 (commit …, findings schema 1, model schema 1)"
 std::string versionText();

@@ -12,21 +12,25 @@ namespace {
 
 using image::Point3;
 using image::Vec3;
+using Planes = std::span<const SlicePlane* const>;
 
 constexpr double kUnitTolerance = 1e-2;          // how far a direction may be from unit length before it is garbage
 constexpr double kParallelTolerance = 1e-3;      // of direction cosines: 0.06 degrees
 constexpr double kPixelSpacingTolerance = 1e-3;  // relative
 constexpr double kGapRatio = 1.75;               // a step this much longer than the others has lost slices
 
-double orthonormalError(const Vec3& row, const Vec3& column) {
-  return std::max({std::abs(norm(row) - 1), std::abs(norm(column) - 1), std::abs(dot(row, column))});
+constexpr double kFarthestMm = 1e6;       // from the origin: beyond it a position is garbage
+constexpr size_t kMostOrientations = 64;  // told apart; a series of more is no stack, whatever they are
+constexpr int kMostMissing = 10000;       // slices of one gap that are counted
+
+// Written so that NaN fails.
+bool isPlace(const Point3& p) {
+  return std::abs(p.x) < kFarthestMm && std::abs(p.y) < kFarthestMm && std::abs(p.z) < kFarthestMm;
 }
 
-bool sayWhereTheyLie(const SlicePlane& s) {
-  return s.positionMm && s.rowDirection && s.columnDirection && s.rows > 0 && s.columns > 0 && s.pixelSpacingXMm > 0 &&
-         s.pixelSpacingYMm > 0 && std::isfinite(dot(*s.positionMm, *s.positionMm)) &&
-         orthonormalError(*s.rowDirection, *s.columnDirection) < kUnitTolerance;
-}
+bool isUnit(const Vec3& v) { return std::abs(norm(v) - 1) < kUnitTolerance; }
+
+Vec3 unit(const Vec3& v) { return v * (1 / norm(v)); }
 
 bool parallel(const SlicePlane& a, const SlicePlane& b) {
   const auto near = [](const Vec3& u, const Vec3& v) {
@@ -50,7 +54,9 @@ std::string countOf(size_t n, std::string_view one, std::string_view many) {
 struct Stack {
   std::vector<const SlicePlane*> planes;
   std::vector<double> along;  // mm along the normal, ascending
-  Vec3 normal;
+  Vec3 normal, row, column;   // orthonormal
+
+  double halfPixelMm() const { return std::min(planes[0]->pixelSpacingXMm, planes[0]->pixelSpacingYMm) / 2; }
 
   // The coordinate that a PACS shows for the slice: "z = 12.5 mm" in axial and tilted stacks.
   std::string place(size_t i) const {
@@ -109,7 +115,8 @@ void describeGaps(const Stack& stack, double nominal, const std::vector<size_t>&
   int restored = 0;  // slices missing further down: they count when a missing slice gets its number
   for (const size_t i : gaps) {
     const double below = stack.along[i - 1], above = stack.along[i];
-    const int missing = std::max(1, static_cast<int>(std::lround((above - below) / nominal)) - 1);
+    const double steps = std::clamp(std::round((above - below) / nominal), 2.0, double{kMostMissing});
+    const int missing = static_cast<int>(steps) - 1;
     const int n = static_cast<int>(i), first = n + 1 + restored;
     const std::string which = missing == 1 ? fmt::format("slice {} is missing", first)
                                            : fmt::format("slices {} to {} are missing", first, first + missing - 1);
@@ -129,9 +136,10 @@ Severity severityOf(double mm, double spacingMm) {
 
 bool worthNotice(double mm, double spacingMm) { return mm > std::max(kNoNoticeMm, kNoticeFraction * spacingMm); }
 
-// The step that differs most from the others, gaps and duplicates aside.
-void findUnevenSteps(const Stack& stack, double nominal, const std::vector<size_t>& gaps,
-                     std::vector<GeometryProblem>& problems) {
+// The step that differs most from the others, gaps and duplicates aside. @return how bad that is, if it is worth a
+// word.
+std::optional<Severity> findUnevenSteps(const Stack& stack, double nominal, const std::vector<size_t>& gaps,
+                                        std::vector<GeometryProblem>& problems) {
   double worst = 0;
   size_t at = 0, count = 0;
   for (size_t i = 1; i < stack.along.size(); ++i) {
@@ -140,7 +148,7 @@ void findUnevenSteps(const Stack& stack, double nominal, const std::vector<size_
     if (worthNotice(deviation, nominal)) ++count;
     if (deviation > worst) worst = deviation, at = i;
   }
-  if (!worthNotice(worst, nominal)) return;
+  if (!worthNotice(worst, nominal)) return std::nullopt;
   const int n = static_cast<int>(at);
   problems.push_back({GeometryClass::uneven,
                       severityOf(worst, nominal),
@@ -150,18 +158,19 @@ void findUnevenSteps(const Stack& stack, double nominal, const std::vector<size_
                                   "apart at {}",
                                   countOf(count, "slice distance differs", "slice distances differ"), nominal, n, n + 1,
                                   stack.images(at - 1, at), stack.along[at] - stack.along[at - 1], stack.place(at))});
+  return problems.back().severity;
 }
 
 // Small differences of one sign add up: what counts for a measurement is the distance from the regular place.
-double findDrift(const Stack& stack, double spacing, std::vector<GeometryProblem>& problems) {
+double findDrift(const Stack& stack, double spacing, std::optional<Severity> uneven,
+                 std::vector<GeometryProblem>& problems) {
   double worst = 0;
   size_t at = 0;
   for (size_t i = 0; i < stack.along.size(); ++i) {
     const double deviation = std::abs(stack.along[i] - (stack.along.front() + spacing * static_cast<double>(i)));
     if (deviation > worst) worst = deviation, at = i;
   }
-  const bool known = !problems.empty() && problems.back().kind == GeometryClass::uneven &&
-                     (problems.back().severity == Severity::bad || severityOf(worst, spacing) == Severity::notice);
+  const bool known = uneven && (*uneven == Severity::bad || severityOf(worst, spacing) == Severity::notice);
   if (worthNotice(worst, spacing) && !known) {
     problems.push_back({GeometryClass::uneven,
                         severityOf(worst, spacing),
@@ -173,47 +182,128 @@ double findDrift(const Stack& stack, double spacing, std::vector<GeometryProblem
   return worst;
 }
 
-// Sideways shift of every slice against the first: none in an upright stack, growing evenly under gantry tilt.
-double findTilt(const Stack& stack, double spacing, std::vector<GeometryProblem>& problems) {
-  const auto sideways = [&](size_t i) {
-    const Vec3 d = *stack.planes[i]->positionMm - *stack.planes[0]->positionMm;
-    return d - stack.normal * dot(d, stack.normal);
-  };
-  const size_t last = stack.planes.size() - 1;
-  const double length = stack.along[last] - stack.along[0];
-  if (!(length > 0)) return 0;
-  const Vec3 slope = sideways(last) * (1 / length);
-  double worst = 0, worstBend = 0;
-  size_t at = 0, bendAt = 0;
-  for (size_t i = 0; i <= last; ++i) {
-    const Vec3 s = sideways(i);
-    const double shift = norm(s), bend = norm(s - slope * (stack.along[i] - stack.along[0]));
-    if (shift > worst) worst = shift, at = i;
-    if (bend > worstBend) worstBend = bend, bendAt = i;
+double medianOf(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return values.size() % 2 == 1 ? *middle : (*std::max_element(values.begin(), middle) + *middle) / 2;
+}
+
+// Sideways place of every slice, along the rows (x) and columns (y) of the first, and the straight line that most of
+// them follow. Medians, so that a few slices out of line neither make a tilt nor bend one.
+struct Sideways {
+  std::vector<double> x, y;  // mm, 0 for the first slice
+  double slopeX = 0, slopeY = 0, startX = 0, startY = 0;
+
+  double bend(const Stack& stack, size_t i) const {
+    const double t = stack.along[i] - stack.along[0];
+    return std::hypot(x[i] - startX - slopeX * t, y[i] - startY - slopeY * t);
   }
-  if (!worthNotice(worst, spacing)) return 0;
-  const SlicePlane& first = *stack.planes[0];
-  const double halfPixel = std::min(first.pixelSpacingXMm, first.pixelSpacingYMm) / 2;
-  const Severity severity = worst > halfPixel ? severityOf(worst, spacing) : Severity::notice;
-  if (worstBend > worst / 2) {
-    problems.push_back(
-        {GeometryClass::uneven,
-         severity,
-         {static_cast<int>(bendAt) + 1},
-         worstBend,
-         fmt::format("slice {} at {} is shifted sideways by {:.2f} mm", bendAt + 1, stack.place(bendAt), worstBend)});
-    return 0;
+};
+
+void fitLine(const std::vector<double>& along, const std::vector<double>& side, double& slope, double& start) {
+  std::vector<double> values;
+  const size_t lag = std::max<size_t>(1, side.size() / 2);  // far apart, so that rounded positions matter little
+  for (size_t i = 0; i + lag < side.size(); ++i) {
+    const double length = along[i + lag] - along[i];
+    if (length > kNoNoticeMm) values.push_back((side[i + lag] - side[i]) / length);
   }
-  const double side = dot(slope, *first.columnDirection) < 0 ? -1 : 1;
-  const double degrees = side * std::atan(norm(slope)) * 180 / std::numbers::pi;
-  problems.push_back({GeometryClass::tilted,
+  slope = medianOf(values);
+  values = side;
+  for (size_t i = 0; i < side.size(); ++i) values[i] -= slope * (along[i] - along[0]);
+  start = medianOf(std::move(values));
+}
+
+Sideways measureSideways(const Stack& stack) {
+  Sideways s;
+  for (const SlicePlane* plane : stack.planes) {
+    const Vec3 d = *plane->positionMm - *stack.planes[0]->positionMm;
+    s.x.push_back(dot(d, stack.row));
+    s.y.push_back(dot(d, stack.column));
+  }
+  fitLine(stack.along, s.x, s.slopeX, s.startX);
+  fitLine(stack.along, s.y, s.slopeY, s.startY);
+  return s;
+}
+
+Severity sidewaysSeverity(const Stack& stack, double mm, double spacing) {
+  return mm > stack.halfPixelMm() ? severityOf(mm, spacing) : Severity::notice;
+}
+
+// Slices beside the line of the others; one problem for the worst.
+void findShiftedSlices(const Stack& stack, const Sideways& sideways, double spacing,
+                       std::vector<GeometryProblem>& problems) {
+  double worst = 0;
+  size_t at = 0, count = 0;
+  for (size_t i = 0; i < stack.planes.size(); ++i) {
+    const double bend = sideways.bend(stack, i);
+    if (sidewaysSeverity(stack, bend, spacing) == Severity::bad) ++count;
+    if (bend > worst) worst = bend, at = i;
+  }
+  if (!worthNotice(worst, spacing)) return;
+  const std::string more = count > 1 ? fmt::format(", the most of {} such slices", count) : "";
+  problems.push_back(
+      {GeometryClass::uneven,
+       sidewaysSeverity(stack, worst, spacing),
+       {static_cast<int>(at) + 1},
+       worst,
+       fmt::format("slice {} at {} is shifted sideways by {:.2f} mm{}", at + 1, stack.place(at), worst, more)});
+}
+
+// Sideways shift that grows evenly from slice to slice. @return its angle, 0 where it is no tilt.
+double findTilt(const Stack& stack, const Sideways& sideways, double spacing, std::vector<GeometryProblem>& problems) {
+  const double slope = std::hypot(sideways.slopeX, sideways.slopeY);
+  const double shift = slope * (stack.along.back() - stack.along.front());
+  if (!worthNotice(shift, spacing)) return 0;
+  const bool aboutRow = std::abs(sideways.slopeY) >= std::abs(sideways.slopeX);
+  const double side = (aboutRow ? sideways.slopeY : sideways.slopeX) < 0 ? -1 : 1;
+  const double degrees = side * std::atan(slope) * 180 / std::numbers::pi;
+  const bool steep = std::abs(degrees) > kSteepestTiltDegrees;
+  const Severity severity = sidewaysSeverity(stack, shift, spacing);
+  problems.push_back({steep ? GeometryClass::uneven : GeometryClass::tilted,
                       severity,
+                      {static_cast<int>(stack.planes.size())},
+                      shift,
+                      fmt::format("the slices are shifted sideways, by {:.2f} mm each and {:.1f} mm in all: a tilt of "
+                                  "{:.2f} degrees{}",
+                                  slope * spacing, shift, std::abs(degrees), steep ? ", more than any gantry's" : "")});
+  return severity == Severity::bad && !steep ? degrees : 0;
+}
+
+// Slices that pass as parallel and yet are turned a little, or whose rows and columns are not at right angles: how far
+// the pixel in the last row and column lies from where the grid of the stack puts it.
+void findTurnedSlices(const Stack& stack, double spacing, std::vector<GeometryProblem>& problems) {
+  double worst = 0;
+  size_t at = 0;
+  for (size_t i = 0; i < stack.planes.size(); ++i) {
+    const SlicePlane& s = *stack.planes[i];
+    const Vec3 alongRow = (unit(*s.rowDirection) - stack.row) * ((s.columns - 1) * s.pixelSpacingXMm);
+    const Vec3 alongColumn = (unit(*s.columnDirection) - stack.column) * ((s.rows - 1) * s.pixelSpacingYMm);
+    const double mm = std::max({norm(alongRow), norm(alongColumn), norm(alongRow + alongColumn)});
+    if (mm > worst) worst = mm, at = i;
+  }
+  if (!worthNotice(worst, spacing)) return;
+  problems.push_back({GeometryClass::mixedOrientation,
+                      sidewaysSeverity(stack, worst, spacing),
                       {static_cast<int>(at) + 1},
                       worst,
-                      fmt::format("the slices are shifted sideways, by {:.2f} mm each and {:.1f} mm in all: a tilt of "
-                                  "{:.2f} degrees",
-                                  norm(slope) * spacing, worst, std::abs(degrees))});
-  return severity == Severity::bad ? degrees : 0;
+                      fmt::format("the rows and columns of slice {} at {} are turned against the grid: {:.2f} mm at "
+                                  "the far corner",
+                                  at + 1, stack.place(at), worst)});
+}
+
+void findFramesOfReference(const Stack& stack, std::vector<GeometryProblem>& problems) {
+  GeometryProblem problem{GeometryClass::regular, Severity::notice, {}, 0, ""};
+  for (size_t i = 1; i < stack.planes.size(); ++i) {
+    if (stack.planes[i]->frameOfReferenceUid == stack.planes[i - 1]->frameOfReferenceUid) continue;
+    problem.slices = {static_cast<int>(i), static_cast<int>(i) + 1};
+    break;
+  }
+  if (problem.slices.empty()) return;
+  problem.sentence = fmt::format(
+      "the Frame of Reference (0020,0052) changes between slices {} and {}: their positions may not belong together",
+      problem.slices[0], problem.slices[1]);
+  problems.push_back(std::move(problem));
 }
 
 void checkStack(const Stack& stack, GeometryReport& report) {
@@ -228,20 +318,24 @@ void checkStack(const Stack& stack, GeometryReport& report) {
   const std::vector<size_t> gaps = longSteps(stack, nominal);
   const bool holds = gaps.empty() && !duplicates;
   report.spacingMm = holds ? (report.lastMm - report.firstMm) / static_cast<double>(n - 1) : nominal;
-  report.tiltDegrees = findTilt(stack, report.spacingMm, report.problems);
+  const Sideways sideways = measureSideways(stack);
+  report.tiltDegrees = findTilt(stack, sideways, report.spacingMm, report.problems);
+  findShiftedSlices(stack, sideways, report.spacingMm, report.problems);
+  findTurnedSlices(stack, report.spacingMm, report.problems);
   describeGaps(stack, nominal, gaps, report.problems);
-  findUnevenSteps(stack, nominal, gaps, report.problems);
-  if (holds) report.largestDeviationMm = findDrift(stack, report.spacingMm, report.problems);
+  const auto uneven = findUnevenSteps(stack, nominal, gaps, report.problems);
+  if (holds) report.largestDeviationMm = findDrift(stack, report.spacingMm, uneven, report.problems);
+  findFramesOfReference(stack, report.problems);
 }
 
 // The largest set of parallel slices; of equal ones the first.
-std::vector<size_t> mainOrientation(const std::vector<SlicePlane>& slices, const std::vector<size_t>& candidates) {
+std::vector<size_t> mainOrientation(Planes slices, const std::vector<size_t>& candidates) {
   std::vector<std::vector<size_t>> groups;
   for (const size_t i : candidates) {
-    const auto fits = [&](const std::vector<size_t>& g) { return parallel(slices[g.front()], slices[i]); };
+    const auto fits = [&](const std::vector<size_t>& g) { return parallel(*slices[g.front()], *slices[i]); };
     const auto group = std::find_if(groups.begin(), groups.end(), fits);
     if (group == groups.end()) {
-      groups.push_back({i});
+      if (groups.size() < kMostOrientations) groups.push_back({i});
     } else {
       group->push_back(i);
     }
@@ -255,11 +349,11 @@ struct Sorted {
   std::vector<size_t> stack, unplaced, localizers, otherOrientation;
 };
 
-Sorted sortOut(const std::vector<SlicePlane>& slices) {
+Sorted sortOut(Planes slices) {
   Sorted s;
   std::vector<size_t> candidates;
   for (size_t i = 0; i < slices.size(); ++i) {
-    (slices[i].localizer ? s.localizers : sayWhereTheyLie(slices[i]) ? candidates : s.unplaced).push_back(i);
+    (slices[i]->localizer ? s.localizers : saysWhereItLies(*slices[i]) ? candidates : s.unplaced).push_back(i);
   }
   s.stack = mainOrientation(slices, candidates);
   std::set_difference(candidates.begin(), candidates.end(), s.stack.begin(), s.stack.end(),
@@ -295,26 +389,41 @@ void findMixedSizes(const Stack& stack, std::vector<GeometryProblem>& problems) 
   problems.push_back(std::move(problem));
 }
 
-Stack buildStack(const std::vector<SlicePlane>& slices, std::vector<size_t>& members) {
+Stack buildStack(Planes slices, std::vector<size_t>& members) {
   Stack stack;
-  const SlicePlane& reference = slices[members.front()];
-  const Vec3 n = cross(*reference.rowDirection, *reference.columnDirection);
-  stack.normal = n * (1 / norm(n));
-  const auto along = [&](size_t i) { return dot(*slices[i].positionMm, stack.normal); };
-  std::stable_sort(members.begin(), members.end(), [&](size_t a, size_t b) {
-    const double pa = along(a), pb = along(b);
-    return pa != pb ? pa < pb : slices[a].instanceNumber < slices[b].instanceNumber;
+  const SlicePlane& reference = *slices[members.front()];
+  stack.normal = unit(cross(*reference.rowDirection, *reference.columnDirection));
+  stack.row = unit(*reference.rowDirection);
+  stack.column = unit(cross(stack.normal, stack.row));
+  std::vector<std::pair<double, size_t>> places;
+  for (const size_t i : members) places.emplace_back(dot(*slices[i]->positionMm, stack.normal), i);
+  std::stable_sort(places.begin(), places.end(), [&](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first < b.first : slices[a.second]->instanceNumber < slices[b.second]->instanceNumber;
   });
-  for (const size_t i : members) {
-    stack.planes.push_back(&slices[i]);
-    stack.along.push_back(along(i));
+  for (size_t k = 0; k < places.size(); ++k) {
+    members[k] = places[k].second;
+    stack.planes.push_back(slices[members[k]]);
+    stack.along.push_back(places[k].first);
   }
   return stack;
 }
 
 }  // namespace
 
+bool saysWhereItLies(const SlicePlane& s) {
+  return s.positionMm && s.rowDirection && s.columnDirection && s.rows > 0 && s.columns > 0 && s.pixelSpacingXMm > 0 &&
+         s.pixelSpacingYMm > 0 && s.pixelSpacingXMm < kFarthestMm && s.pixelSpacingYMm < kFarthestMm &&
+         isPlace(*s.positionMm) && isUnit(*s.rowDirection) && isUnit(*s.columnDirection) &&
+         std::abs(dot(*s.rowDirection, *s.columnDirection)) < kUnitTolerance;
+}
+
 GeometryReport checkGeometry(const std::vector<SlicePlane>& slices) {
+  std::vector<const SlicePlane*> planes;
+  for (const SlicePlane& s : slices) planes.push_back(&s);
+  return checkPlanes(planes);
+}
+
+GeometryReport checkPlanes(Planes slices) {
   GeometryReport report;
   Sorted sorted = sortOut(slices);
   if (!sorted.stack.empty()) {
@@ -359,6 +468,7 @@ std::string GeometryReport::verdict() const {
     return fmt::format("regular: {} slices every {:.4g} mm; slices missing beyond either end cannot be known",
                        order.size(), spacingMm);
   }
+  if (geometryClass == GeometryClass::tilted) return first->sentence + "; loading shears them straight";
   const auto more = std::count_if(first + 1, problems.end(), decisive);
   return more == 0 ? first->sentence : fmt::format("{}, and {} more such", first->sentence, more);
 }

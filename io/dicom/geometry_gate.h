@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,9 +19,9 @@ enum class GeometryClass {
   mixedOrientation,  ///< slices that are not parallel
   mixedSize,         ///< slices of different matrix or pixel size
   duplicate,         ///< two slices at one position
-  tilted,            ///< slices shifted sideways from one to the next (gantry tilt)
   gap,               ///< slices missing in between
-  uneven,            ///< distances that differ by more than a tenth
+  uneven,            ///< distances that differ by more than a tenth, or single slices shifted sideways
+  tilted,            ///< slices shifted sideways evenly from one to the next (gantry tilt), and nothing else
   regular,
 };
 
@@ -35,12 +36,16 @@ struct SlicePlane {
   double pixelSpacingXMm = 0;  ///< between columns, second value of (0028,0030)
   double pixelSpacingYMm = 0;  ///< between rows, first value of (0028,0030)
   int rows = 0, columns = 0;
-  int instanceNumber = 0;  ///< breaks ties of equal positions, nothing else
-  bool localizer = false;  ///< value 3 of Image Type (0008,0008) is LOCALIZER
+  int instanceNumber = 0;           ///< breaks ties of equal positions, nothing else
+  bool localizer = false;           ///< value 3 of Image Type (0008,0008) is LOCALIZER
+  std::string frameOfReferenceUid;  ///< (0020,0052), empty where the file has none
 };
 
+/// Position, orientation and pixel size are there and can be true.
+bool saysWhereItLies(const SlicePlane& slice);
+
 struct GeometryProblem {
-  GeometryClass kind = GeometryClass::uneven;
+  GeometryClass kind = GeometryClass::uneven;  ///< regular: a notice that concerns no class
   Severity severity = Severity::bad;
   std::vector<int> slices;  ///< numbers from 1 in the order of the report; for a gap the slice before and the one after
   double mm = 0;            ///< how far off: length of the gap, deviation from the regular place, sideways shift
@@ -58,7 +63,11 @@ struct GeometryReport {
   std::vector<GeometryProblem> problems;
 
   bool regular() const { return geometryClass == GeometryClass::regular; }
-  /// One sentence: the first problem that makes the series unusable, or that it is regular.
+  /// A volume without guessing: regular, or tilted and nothing else, which loading shears straight.
+  bool usable() const { return geometryClass >= GeometryClass::tilted; }
+  /// Parallel slices of one size at two places or more: resampling along the normal makes a volume of what is there.
+  bool resamplable() const { return geometryClass >= GeometryClass::duplicate && spacingMm > 0; }
+  /// One sentence: the first problem that makes the series not regular, or that it is regular.
   std::string verdict() const;
 };
 
@@ -68,9 +77,13 @@ struct GeometryReport {
 inline constexpr double kNoNoticeMm = 0.01;
 inline constexpr double kNoticeFraction = 0.01;
 inline constexpr double kBadFraction = 0.10;
+/// No gantry leans further (30 degrees in practice): a steeper sideways shift is something else, and uneven.
+inline constexpr double kSteepestTiltDegrees = 45;
 
-/// Pure function, any thread. The order of `slices` does not matter, except that equal slices keep it.
+/// Pure function, any thread, O(n log n). The order of `slices` does not matter, except that equal slices keep it.
 GeometryReport checkGeometry(const std::vector<SlicePlane>& slices);
+/// The same without copies; no pointer may be null.
+GeometryReport checkPlanes(std::span<const SlicePlane* const> slices);
 
 /// "regular", "mixed orientation", …
 std::string_view geometryClassName(GeometryClass c);

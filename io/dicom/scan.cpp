@@ -10,6 +10,7 @@
 #include <omp.h>
 
 #include "core/parallel.h"
+#include "io/dicom/copies.h"
 #include "io/dicom/library.h"
 #include "io/dicom/series_split.h"
 #include "io/dicom/slice.h"
@@ -96,26 +97,6 @@ std::string Series::name() const {
   return part.empty() ? whole : fmt::format("{}, {}", whole, part);
 }
 
-std::vector<fs::path> listFiles(const fs::path& folder, bool nested, int& unreadableFolders) {
-  std::vector<fs::path> files, folders{folder};
-  while (!folders.empty()) {
-    const fs::path current = std::move(folders.back());
-    folders.pop_back();
-    std::error_code error;
-    for (fs::directory_iterator i(current, error), end; !error && i != end; i.increment(error)) {
-      std::error_code ignored;
-      if (i->is_regular_file(ignored)) {
-        files.push_back(i->path());
-      } else if (nested && i->is_directory(ignored) && !i->is_symlink(ignored)) {
-        folders.push_back(i->path());
-      }
-    }
-    if (error) ++unreadableFolders;
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 Expected<ScanResult> scanFiles(const std::vector<Location>& files, job::Context& context) {
   prepareLibrary();
   const auto count = static_cast<int64_t>(files.size());
@@ -145,6 +126,8 @@ Expected<ScanResult> scanFiles(const std::vector<Location>& files, job::Context&
       ++result.skipped.notDicom;
     }
   }
+  result.skipped.copies = static_cast<int>(removeCopies(headers));
+  result.skipped.copies = static_cast<int>(removeCopies(headers));
   result.series = groupIntoSeries(std::move(headers));
   return result;
 }

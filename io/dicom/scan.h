@@ -21,6 +21,10 @@ struct DamagedFile {
 struct SkippedFiles {
   int notDicom = 0;
   int unreadableFolders = 0;
+  int danglingLinks = 0, otherFiles = 0;   ///< links to nothing; pipes, sockets and devices
+  int zipFiles = 0;                        ///< within the folder or ZIP file: each is a source of its own
+  int copies = 0;                          ///< files that are in their series already, byte for byte
+  int missing = 0;                         ///< that a DICOMDIR names and that are not there
   std::map<std::string, int> notCtImages;  ///< what they are ("MR image", "DICOMDIR") and how many
   std::vector<DamagedFile> damaged;        ///< ordered by path; those with a whole header are in their series as well
 };
@@ -29,10 +33,6 @@ struct ScanResult {
   std::vector<Series> series;  ///< ordered by study date, series number, UID; each gated and ordered
   SkippedFiles skipped;
 };
-
-/// All regular files at or below `folder`, sorted by path; symbolic links to folders are not followed.
-/// @param unreadableFolders  incremented for each folder that may not be opened.
-std::vector<std::filesystem::path> listFiles(const std::filesystem::path& folder, bool nested, int& unreadableFolders);
 
 /// The result does not depend on the number of threads; of files that say different things of their series the first
 /// one counts.

@@ -14,6 +14,11 @@ struct StackPart {
   std::string name;             ///< "acquisition 2"; empty where the series stays whole
 };
 
+/// Survey images and slices of another size or orientation are set apart wherever a stack remains. Then the keys in the
+/// order of StackKey, each where the slices still do not pass: a key is taken where at least one of its parts passes,
+/// most slices that shared a place no longer do (a phase may have a gap of its own), and no two neighbouring parts
+/// would pass together. Slices that only lie unevenly are split only where every part passes; single slices and images
+/// of one place may stand beside parts that pass.
 /// @return one part where the series passes the gate as a whole or no split makes it pass, else two or more, the one
 /// with the most slices first. Pure function, any thread; the result does not depend on the order of the instances.
 std::vector<StackPart> splitSeries(const std::vector<Instance>& instances);

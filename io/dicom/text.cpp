@@ -79,9 +79,8 @@ std::optional<std::string> asGbk(std::string_view bytes) {
     anyPlainPair = anyPlainPair || plainPairs > 0;
   }
   if (!anyPlainPair) return {};
-  auto text = io::toUtf8("GBK", bytes);
-  if (text && !isChineseText(*text)) text.reset();
-  return text;
+  const auto text = io::toUtf8("GBK", bytes);
+  return text && isChineseText(*text) ? text : std::nullopt;
 }
 
 // Some GB2312 text is valid UTF-8 of two-byte characters. Those of one alphabet start with neighbouring bytes (Cyrillic

@@ -1,0 +1,227 @@
+// Writes seeds for every fuzz target, so that nothing big is committed: make-seeds FOLDER makes FOLDER/<target>/….
+#include <fstream>
+#include <iostream>
+
+#include <zip.h>
+
+#include "core/nn/npy.h"
+#include "io/formats/image_file.h"
+#include "io/results/findings_json.h"
+#include "tests/support/ct_files.h"
+#include "tests/support/networks.h"
+
+using namespace lynceus;
+namespace fs = std::filesystem;
+
+namespace {
+
+using Bytes = std::string;
+
+Bytes readFile(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void writeFile(const fs::path& path, const Bytes& bytes) {
+  fs::create_directories(path.parent_path());
+  std::ofstream out(path, std::ios::binary);
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  if (!out.flush()) throw std::runtime_error(path.string() + " could not be written");
+}
+
+struct Syntax {
+  const char* name;
+  E_TransferSyntax syntax;
+  int bitsStored;
+};
+constexpr Syntax kSyntaxes[] = {
+    {"implicit", EXS_LittleEndianImplicit, 16},
+    {"explicit", EXS_LittleEndianExplicit, 16},
+    {"bigendian", EXS_BigEndianExplicit, 16},
+    {"deflated", EXS_DeflatedLittleEndianExplicit, 16},
+    {"rle", EXS_RLELossless, 16},
+    {"jpeg_baseline", EXS_JPEGProcess1, 8},
+    {"jpeg_extended", EXS_JPEGProcess2_4, 12},
+    {"jpeg_lossless", EXS_JPEGProcess14SV1, 12},
+    {"jpegls", EXS_JPEGLSLossless, 12},
+    {"jpegls_near", EXS_JPEGLSLossy, 12},
+};
+
+test::CtFile sliceOf(const Syntax& syntax) {
+  test::CtFile file;
+  file.columns = 12;
+  file.rows = 10;
+  file.bitsStored = syntax.bitsStored;
+  file.highBit = syntax.bitsStored - 1;
+  file.isSigned = syntax.bitsStored == 16;
+  file.syntax = syntax.syntax;
+  for (size_t i = 0; i < 120; ++i) file.pixels.push_back(static_cast<uint16_t>(i * 37 % (1U << syntax.bitsStored)));
+  if (syntax.bitsStored == 8) {
+    file.change = [](DcmDataset& d) {
+      std::vector<Uint8> pixels(120);
+      for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<Uint8>(i * 2);
+      d.putAndInsertUint16(DCM_BitsAllocated, 8);
+      d.putAndInsertUint8Array(DCM_PixelData, pixels.data(), static_cast<unsigned long>(pixels.size()));
+    };
+  }
+  return file;
+}
+
+Bytes behindItsLength(const Bytes& file) {
+  const size_t n = file.size();
+  return Bytes{static_cast<char>(n), static_cast<char>(n >> 8), static_cast<char>(n >> 16)} + file;
+}
+
+/// An enhanced CT: three frames, what they share and what each has of its own.
+void makeEnhanced(DcmDataset& d) {
+  d.putAndInsertString(DCM_SOPClassUID, UID_EnhancedCTImageStorage);
+  d.putAndInsertString(DCM_NumberOfFrames, "3");
+  for (const DcmTagKey& tag : {DCM_ImagePositionPatient, DCM_ImageOrientationPatient, DCM_PixelSpacing,
+                               DCM_RescaleSlope, DCM_RescaleIntercept}) {
+    d.findAndDeleteElement(tag);
+  }
+  const auto item = [](DcmItem& in, const DcmTagKey& sequence, int number) {
+    DcmItem* found = nullptr;
+    in.findOrCreateSequenceItem(sequence, found, number);
+    return found;
+  };
+  DcmItem& shared = *item(d, DCM_SharedFunctionalGroupsSequence, 0);
+  item(shared, DCM_PixelMeasuresSequence, 0)->putAndInsertString(DCM_PixelSpacing, "0.5\\0.5");
+  item(shared, DCM_PlaneOrientationSequence, 0)->putAndInsertString(DCM_ImageOrientationPatient, "1\\0\\0\\0\\1\\0");
+  DcmItem& values = *item(shared, DCM_PixelValueTransformationSequence, 0);
+  values.putAndInsertString(DCM_RescaleSlope, "1");
+  values.putAndInsertString(DCM_RescaleIntercept, "-1024");
+  for (int i = 0; i < 3; ++i) {
+    DcmItem& frame = *item(d, DCM_PerFrameFunctionalGroupsSequence, i);
+    item(frame, DCM_PlanePositionSequence, 0)
+        ->putAndInsertString(DCM_ImagePositionPatient, fmt::format("0\\0\\{}", 2 * i).c_str());
+  }
+  const std::vector<Uint16> pixels(3 * 120, 1000);
+  d.putAndInsertUint16Array(DCM_PixelData, pixels.data(), static_cast<unsigned long>(pixels.size()));
+}
+
+void writeDicomSeeds(const fs::path& folder) {
+  const fs::path file = folder / "slice.dcm";
+  for (const Syntax& syntax : kSyntaxes) {
+    test::CtFile slice = sliceOf(syntax);
+    Bytes series;
+    for (slice.instanceNumber = 1; slice.instanceNumber <= 3; ++slice.instanceNumber, slice.z += 2.5) {
+      if (!test::writeCt(file, slice)) throw std::runtime_error(fmt::format("{} could not be written", syntax.name));
+      series += behindItsLength(readFile(file));
+    }
+    writeFile(folder / "dataset" / syntax.name, readFile(file));
+    writeFile(folder / "dicom_series" / syntax.name, series);
+  }
+  test::CtFile enhanced = sliceOf(kSyntaxes[1]);
+  enhanced.change = makeEnhanced;
+  for (const E_TransferSyntax syntax : {EXS_LittleEndianExplicit, EXS_RLELossless}) {
+    enhanced.syntax = syntax;
+    if (!test::writeCt(file, enhanced)) throw std::runtime_error("the enhanced CT could not be written");
+    const Bytes bytes = readFile(file);
+    const std::string name = syntax == EXS_RLELossless ? "enhanced_rle" : "enhanced";
+    writeFile(folder / "dataset" / name, bytes);
+    writeFile(folder / "dicom_series" / name, behindItsLength(bytes));
+  }
+  fs::remove(file);
+}
+
+void writeZip(const fs::path& path, zip_int32_t compression) {
+  fs::create_directories(path.parent_path());
+  const fs::path file = path.parent_path() / "slice.dcm";
+  zip_t* zip = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
+  test::CtFile slice;
+  std::vector<Bytes> files;
+  for (slice.instanceNumber = 1; slice.instanceNumber <= 3; ++slice.instanceNumber, slice.z += 2.5) {
+    test::writeCt(file, slice);
+    files.push_back(readFile(file));
+  }
+  for (size_t i = 0; i < files.size(); ++i) {
+    const auto index = zip_file_add(zip, fmt::format("CT/{}.dcm", i).c_str(),
+                                    zip_source_buffer(zip, files[i].data(), files[i].size(), 0), ZIP_FL_ENC_UTF_8);
+    zip_set_file_compression(zip, static_cast<zip_uint64_t>(index), compression, 0);
+  }
+  if (zip_close(zip) != 0) throw std::runtime_error(path.string() + " could not be written");
+  fs::remove(file);
+}
+
+void writeDicomdir(const fs::path& path) {
+  fs::create_directories(path.parent_path());
+  DcmFileFormat format;
+  DcmDataset& d = *format.getDataset();
+  format.getMetaInfo()->putAndInsertString(DCM_MediaStorageSOPClassUID, UID_MediaStorageDirectoryStorage);
+  d.putAndInsertString(DCM_FileSetID, "SEED");
+  d.putAndInsertUint32(DCM_OffsetOfTheFirstDirectoryRecordOfTheRootDirectoryEntity, 0);
+  d.putAndInsertUint32(DCM_OffsetOfTheLastDirectoryRecordOfTheRootDirectoryEntity, 0);
+  d.putAndInsertUint16(DCM_FileSetConsistencyFlag, 0);
+  const char* const types[] = {"PATIENT", "STUDY", "SERIES", "IMAGE", "IMAGE", "IMAGE", "IMAGE"};
+  for (int i = 0; i < 7; ++i) {
+    DcmItem* record = nullptr;
+    d.findOrCreateSequenceItem(DCM_DirectoryRecordSequence, record, i);
+    record->putAndInsertUint32(DCM_OffsetOfTheNextDirectoryRecord, 0);
+    record->putAndInsertUint16(DCM_RecordInUseFlag, 0xFFFF);
+    record->putAndInsertUint32(DCM_OffsetOfReferencedLowerLevelDirectoryEntity, 0);
+    record->putAndInsertString(DCM_DirectoryRecordType, types[i]);
+    if (i >= 3) record->putAndInsertString(DCM_ReferencedFileID, fmt::format("S{}", i - 2).c_str());
+    if (i >= 3) record->putAndInsertString(DCM_ReferencedSOPClassUIDInFile, UID_CTImageStorage);
+  }
+  if (format.saveFile(OFFilename(path.c_str()), EXS_LittleEndianExplicit).bad())
+    throw std::runtime_error(path.string() + " could not be written");
+}
+
+void writeImageSeeds(const fs::path& folder) {
+  image::Geometry geometry;
+  geometry.size = {6, 5, 4};
+  geometry.spacingMm = {0.7, 0.8, 2.5};
+  std::vector<int16_t> hu(120);
+  for (size_t i = 0; i < hu.size(); ++i) hu[i] = static_cast<int16_t>(i * 10);
+  const auto volume = image::Volume::create(geometry, hu);
+  fs::create_directories(folder);
+  const char* const names[] = {"image.nii", "image.nii.gz", "image.mha", "image.nrrd"};  // as the target counts them
+  for (int i = 0; i < 4; ++i) {
+    const fs::path path = folder / names[i];
+    if (!io::writeImageFile(*volume, path)) throw std::runtime_error(path.string() + " could not be written");
+    writeFile(folder / fmt::format("seed{}", i), Bytes(1, static_cast<char>(i)) + readFile(path));
+    fs::remove(path);
+  }
+}
+
+void writeOtherSeeds(const fs::path& folder) {
+  const auto onnx = test::residualUNet(2, {1, 1, 16, 16, 16}).bytes();
+  writeFile(folder / "onnx" / "unet", {reinterpret_cast<const char*>(onnx.data()), onnx.size()});
+  fs::create_directories(folder / "npy");
+  for (const nn::Tensor& tensor :
+       {nn::Tensor{{2, 3}, std::vector<float>(6, 1.5F)}, nn::Tensor{{4}, std::vector<int64_t>(4, 7)}})
+    static_cast<void>(nn::writeNpy(folder / "npy" / (tensor.isFloat() ? "float" : "int"), tensor));
+  for (const auto& entry : fs::directory_iterator(fs::path(LYNCEUS_SOURCE_DIR) / "resources/models"))
+    writeFile(folder / "model_package" / entry.path().filename(), readFile(entry.path() / "model.toml"));
+  detect::DetectionResult result;
+  result.findings.resize(2);
+  result.findings[0].id = 1;
+  result.findings[1].id = 2;
+  result.findings[1].mask = detect::RunLengthMask{{{100, 5}, {164, 6}}};
+  result.geometry = image::Geometry{{64, 64, 20}, {0.7, 0.7, 2.5}, {-20.1, 33.3, -100.25}, {}};
+  writeFile(folder / "findings_json" / "two", results::toJson(result).dump());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: make-seeds FOLDER\n";
+    return 2;
+  }
+  try {
+    const fs::path folder = argv[1];
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    writeDicomSeeds(folder);
+    writeZip(folder / "zip" / "stored", ZIP_CM_STORE);
+    writeZip(folder / "zip" / "deflated", ZIP_CM_DEFLATE);
+    writeDicomdir(folder / "dicomdir" / "media");
+    writeImageSeeds(folder / "image_file");
+    writeOtherSeeds(folder);
+  } catch (const std::exception& e) {
+    std::cerr << "make-seeds: " << e.what() << '\n';
+    return 1;
+  }
+}

@@ -97,8 +97,8 @@ TEST_P(Tilt, KeepsEveryVoxelInPlaceIn48Orientations) {
   EXPECT_EQ(orientations, 48);
 }
 
-INSTANTIATE_TEST_SUITE_P(Degrees, Tilt, testing::Values(-20, -5, 0, 7, 20), [](const auto& info) {
-  return fmt::format("{}{}", info.param < 0 ? "Minus" : "", std::abs(info.param));
+INSTANTIATE_TEST_SUITE_P(Degrees, Tilt, testing::Values(-20, -5, 0, 7, 20), [](const auto& test) {
+  return fmt::format("{}{}", test.param < 0 ? "Minus" : "", std::abs(test.param));
 });
 
 TEST(ObliqueTilt, KeepsEveryVoxelInPlace) {

@@ -203,7 +203,7 @@ class Deidentifier {
       return Fate::keep;
     if (row.option == ProfileOption::descriptors && m_options.cleanDescriptors && keepDescriptor(element))
       return Fate::keep;
-    switch (simpleAction(row.basic)) {
+    switch (simpleAction(row)) {
       case ProfileAction::remove: return Fate::drop;
       case ProfileAction::empty: return empty(element);
       case ProfileAction::mapUids:

@@ -22,8 +22,8 @@
 #include "io/byte_reader.h"
 #include "io/dicom/dataset.h"
 #include "io/dicom/library.h"
-#include "io/list_files.h"
 #include "io/dicom/write_ct.h"
+#include "io/list_files.h"
 
 namespace lynceus::io::dicom {
 namespace {
@@ -73,9 +73,13 @@ std::string whyNotImage(const DataSet& set) {
   return startsWith(any, "1.2.840.10008.") ? "" : "an object of a class that is not in the standard";
 }
 
+/// An overlay that is described and has no data of its own lies in bits of the pixel words (PS3.5 section 8.1.2).
 bool overlayInPixelWords(const DataSet& set) {
-  return std::any_of(set.elements().begin(), set.elements().end(), [&](const DataSet::Element& e) {
-    return e.tag >> 24 == 0x60 && (e.tag & 0xFFFF) == 0x0102 && set.integer(e.tag, 0, e.parent).value_or(0) > 0;
+  const auto& elements = set.elements();
+  return std::any_of(elements.begin(), elements.end(), [&](const DataSet::Element& e) {
+    const uint32_t element = e.tag & 0xFFFF;
+    const bool describes = element == 0x0010 || element == 0x0102;  // Overlay Rows, Overlay Bit Position
+    return e.tag >> 24 == 0x60 && describes && !set.find((e.tag & 0xFFFF0000) | 0x3000, e.parent);
   });
 }
 

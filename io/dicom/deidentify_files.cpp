@@ -158,9 +158,13 @@ Plan planFile(const fs::path& path, const DeidentifyOptions& options) {
   plan.sopInstanceUid = set.text(0x00080018);
   plan.studyUid = set.text(0x0020000D);
   plan.seriesUid = set.text(0x0020000E);
-  if (plan.sopInstanceUid.empty() || plan.studyUid.empty() || plan.seriesUid.empty()) {
+  const char* missing = plan.sopInstanceUid.empty() ? "SOP Instance UID (0008,0018)"
+                        : plan.studyUid.empty()     ? "Study Instance UID (0020,000D)"
+                        : plan.seriesUid.empty()    ? "Series Instance UID (0020,000E)"
+                                                    : nullptr;
+  if (missing) {
     return leaveOut(path, LeftOutBecause::damaged,
-                    fmt::format("{}: its Study, Series or SOP Instance UID is missing", path.string()));
+                    fmt::format("{}: {} is missing; export the file again from the source", path.string(), missing));
   }
   if (const std::string why = whyBurnedIn(set); !why.empty()) {
     if (!options.includeBurnedIn)

@@ -17,7 +17,6 @@ namespace {
 
 constexpr size_t kFirstWindowBytes = 16 << 10;  // most headers
 constexpr size_t kWindowBytes = 64 << 10;
-constexpr uint64_t kFirstUnpackedBytes = 64 << 10;
 
 // As many bytes as there are; fewer at the end of the file or where it cannot be read.
 size_t readFully(int file, uint64_t offset, uint8_t* into, size_t count) {
@@ -41,6 +40,9 @@ Expected<ByteReader> ByteReader::open(const Location& location) {
     if (!member.problem.empty()) return makeError(ErrorCode::unsupported, "{}", member.problem);
     reader.m_size = member.size;
     reader.m_member = location;
+    auto beginning = location.zip->unpack(location.member, kFirstWindowBytes);
+    if (!beginning) return passError(beginning);
+    reader.m_unpacked = std::move(*beginning);
     return reader;
   }
   // Opening a pipe would wait for a writer.
@@ -85,9 +87,9 @@ ByteReader::~ByteReader() {
 
 // A packed stream can only be read from its start, so each time much more of it is: at most a third is unpacked twice.
 bool ByteReader::unpackMember(uint64_t upTo) {
-  const uint64_t have = m_unpacked ? m_unpacked->size() : 0;
+  const uint64_t have = m_unpacked->size();
   if (upTo <= have) return true;
-  auto bytes = m_member.zip->unpack(m_member.member, std::max({upTo, 4 * have, kFirstUnpackedBytes}));
+  auto bytes = m_member.zip->unpack(m_member.member, std::max(upTo, 4 * have));
   if (!bytes) return false;
   m_unpacked = std::move(*bytes);
   return upTo <= m_unpacked->size();

@@ -29,6 +29,7 @@ struct Arguments {
   std::optional<double> threshold;
   int jobs = 1;
   bool resume = false;
+  io::LoadOptions load;
 };
 
 /// Every folder and every image file directly in `folder` is a study; a folder of loose files is one itself.
@@ -188,14 +189,14 @@ void Batch::detectStudy(const io::Source& source, const std::vector<size_t>& mem
   const auto start = std::chrono::steady_clock::now();
   std::vector<const io::dicom::Series*> series;
   for (const size_t i : members) series.push_back(&source.series[i]);
-  const SeriesChoice choice = chooseForModel(series, m_package.input);
+  const SeriesChoice choice = chooseForModel(series, m_package.input, m_args.load);
   const size_t index = members[choice.index];
-  const std::string key = resultKey(io::describeSeries(source, index), m_package, m_options);
+  const std::string key = resultKey(io::describeSeries(source, index), m_package, m_options, m_args.load);
   const fs::path folder = fs::path(m_args.output) / name;
   std::error_code ignored;
   if (m_finished.contains(key) && fs::exists(folder / "findings.json", ignored)) return count("done before");
 
-  StudyResult study = detectSeries(source, index, pipeline, m_options, context);
+  StudyResult study = detectSeries(source, index, pipeline, m_options, m_args.load, context);
   if (context.cancelled()) return;  // neither done nor failed: the next run takes it
   if (!choice.why.empty()) study.result.remarks.push_back(choice.why);
   if (auto written = writeResult(study, folder); !written) {
@@ -260,6 +261,7 @@ void addBatch(CLI::App& app, int& exitCode) {
       ->check(CLI::IsMember({"lung", "whole"}))
       ->capture_default_str();
   command->add_option("--threshold", args->threshold, "report marks from this score")->check(CLI::Range(0.0, 1.0));
+  command->add_flag("--accept-geometry", args->load.acceptGeometry, kAcceptGeometryHelp);
   command->add_option("--jobs", args->jobs, "studies at a time; they share the processor's cores")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();

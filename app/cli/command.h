@@ -23,6 +23,10 @@ enum ExitCode : int {
   kExitPartial = 6,  ///< a result that covers a part of the input
 };
 
+/// --accept-geometry of detect, batch and convert.
+inline constexpr const char* kAcceptGeometryHelp =
+    "resample series with gaps, uneven distances or duplicate slices instead of refusing them; the result says so";
+
 /// Adds one subcommand to the app; its callback stores the exit code.
 using AddCommand = void (*)(CLI::App& app, int& exitCode);
 

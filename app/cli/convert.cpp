@@ -13,6 +13,7 @@ namespace {
 
 struct ConvertOptions {
   std::string path, out, seriesUid;
+  io::LoadOptions load;
 };
 
 Expected<io::LoadedSeries> convert(const ConvertOptions& options) {
@@ -22,7 +23,7 @@ Expected<io::LoadedSeries> convert(const ConvertOptions& options) {
   if (!source) return passError(source);
   const auto index = io::chooseSeries(*source, options.seriesUid);
   if (!index) return passError(index);
-  auto loaded = io::loadSeries(*source, *index, context);
+  auto loaded = io::loadSeries(*source, *index, context, options.load);
   if (!loaded) return loaded;
   if (auto written = io::writeImageFile(loaded->volume, options.out); !written) return passError(written);
   return loaded;
@@ -46,6 +47,7 @@ void addConvert(CLI::App& app, int& exitCode) {
   command->add_option("PATH", options->path, "DICOM folder or file; NIfTI, MetaImage or NRRD file")->required();
   command->add_option("OUT", options->out, "File to write: .nii.gz, .nii, .mha or .nrrd")->required();
   command->add_option("--series", options->seriesUid, "Series Instance UID, where PATH has several series");
+  command->add_flag("--accept-geometry", options->load.acceptGeometry, kAcceptGeometryHelp);
   command->callback([options, &exitCode] { exitCode = runConvert(*options); });
 }
 

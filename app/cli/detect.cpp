@@ -17,6 +17,7 @@ struct Arguments {
   std::string device = "auto", region = "lung";
   bool all = false;
   std::optional<double> threshold;
+  io::LoadOptions load;
 };
 
 /// Which series of the source to search.
@@ -34,7 +35,7 @@ Expected<std::vector<size_t>> chosenSeries(const io::Source& source, const Argum
   }
   std::vector<const io::dicom::Series*> series;
   for (const io::dicom::Series& s : source.series) series.push_back(&s);
-  const SeriesChoice choice = chooseForModel(series, package.input);
+  const SeriesChoice choice = chooseForModel(series, package.input, args.load);
   if (!choice.why.empty()) fmt::print(stderr, "{} (--series or --all to choose otherwise)\n", choice.why);
   return std::vector<size_t>{choice.index};
 }
@@ -64,10 +65,9 @@ Expected<int> detectAll(const Arguments& args) {
   options.threshold = args.threshold;
   int exitCode = kExitOk;
   for (const size_t index : *chosen) {
-    const StudyResult study = detectSeries(*source, index, *pipeline, options, context);
+    const StudyResult study = detectSeries(*source, index, *pipeline, options, args.load, context);
     const std::filesystem::path folder =
-        args.all ? std::filesystem::path(args.output) / source->series[index].identity.seriesUid
-                 : std::filesystem::path(args.output);
+        args.all ? std::filesystem::path(args.output) / source->series[index].id() : std::filesystem::path(args.output);
     if (auto written = writeResult(study, folder); !written) return passError(written);
     context.clear();
     fmt::print("{}", report::findingsTable(study.result));
@@ -96,6 +96,7 @@ void addDetect(CLI::App& app, int& exitCode) {
   command
       ->add_option("--threshold", args->threshold, "report marks from this score; default: the model's operating point")
       ->check(CLI::Range(0.0, 1.0));
+  command->add_flag("--accept-geometry", args->load.acceptGeometry, kAcceptGeometryHelp);
   command->add_option("--truth", args->truth, "known lesions (truth.json of a phantom): print hits and misses");
   command->callback([args, &exitCode] {
     const auto done = detectAll(*args);

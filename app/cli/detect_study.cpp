@@ -62,9 +62,9 @@ StudyResult failedStudy(const Error& error, detect::SeriesReference reference) {
 
 /// loadSeries and Pipeline::run; may throw std::bad_alloc.
 StudyResult loadAndDetect(const io::Source& source, size_t index, detect::Pipeline& pipeline,
-                          const detect::Options& options, const job::Context& context) {
+                          const detect::Options& options, const io::LoadOptions& load, const job::Context& context) {
   job::Context loading = context.part(0, 0.2);
-  const auto loaded = io::loadSeries(source, index, loading);
+  const auto loaded = io::loadSeries(source, index, loading, load);
   if (!loaded) return failedStudy(loaded.error(), io::describeSeries(source, index));
   auto result = pipeline.run(loaded->volume, factsOf(loaded->identity), options, context.part(0.2, 1));
   if (!result) return failedStudy(result.error(), loaded->reference);
@@ -78,13 +78,17 @@ StudyResult loadAndDetect(const io::Source& source, size_t index, detect::Pipeli
 
 }  // namespace
 
-SeriesChoice chooseForModel(const std::vector<const io::dicom::Series*>& series, const model::InputRules& rules) {
-  const auto fits = [&](const io::dicom::Series& s) {
-    return s.report.regular() && model::brokenRule(rules, geometryOf(s), factsOf(s.identity)).empty();
+SeriesChoice chooseForModel(const std::vector<const io::dicom::Series*>& series, const model::InputRules& rules,
+                            const io::LoadOptions& load) {
+  // 2: as it is, 1: resampled, 0: not at all.
+  const auto fitness = [&](const io::dicom::Series& s) {
+    if (!model::brokenRule(rules, geometryOf(s), factsOf(s.identity)).empty()) return 0;
+    return s.report.usable() ? 2 : load.acceptGeometry && s.report.resamplable() ? 1 : 0;
   };
   const auto better = [&](const io::dicom::Series* a, const io::dicom::Series* b) {
-    if (fits(*a) != fits(*b)) return fits(*a);
-    if (fits(*a) && a->spacingMm.z != b->spacingMm.z) return a->spacingMm.z < b->spacingMm.z;
+    const int fitA = fitness(*a), fitB = fitness(*b);
+    if (fitA != fitB) return fitA > fitB;
+    if (fitA > 0 && a->spacingMm.z != b->spacingMm.z) return a->spacingMm.z < b->spacingMm.z;
     return a->size.z > b->size.z;
   };
   SeriesChoice choice;
@@ -93,7 +97,7 @@ SeriesChoice chooseForModel(const std::vector<const io::dicom::Series*>& series,
   }
   if (series.size() < 2) return choice;
   const io::dicom::Series& chosen = *series[choice.index];
-  const auto fitting = std::count_if(series.begin(), series.end(), [&](const auto* s) { return fits(*s); });
+  const auto fitting = std::count_if(series.begin(), series.end(), [&](const auto* s) { return fitness(*s) > 0; });
   choice.why = fitting > 0
                    ? fmt::format("{} of {} series fit the model; '{}' has the thinnest slices ({:.2f} mm, {} slices)",
                                  fitting, series.size(), chosen.name(), chosen.spacingMm.z, chosen.size.z)
@@ -103,10 +107,10 @@ SeriesChoice chooseForModel(const std::vector<const io::dicom::Series*>& series,
 }
 
 StudyResult detectSeries(const io::Source& source, size_t index, detect::Pipeline& pipeline,
-                         const detect::Options& options, job::Context& context) {
+                         const detect::Options& options, const io::LoadOptions& load, job::Context& context) {
   // Whatever a library throws ends this study alone.
   try {
-    return loadAndDetect(source, index, pipeline, options, context);
+    return loadAndDetect(source, index, pipeline, options, load, context);
   } catch (const std::bad_alloc&) {
     return failedStudy({ErrorCode::resource, "there is not enough memory for this study"},
                        io::describeSeries(source, index));
@@ -117,9 +121,10 @@ StudyResult detectSeries(const io::Source& source, size_t index, detect::Pipelin
 }
 
 std::string resultKey(const detect::SeriesReference& series, const model::Package& package,
-                      const detect::Options& options) {
-  return sha256(fmt::format("{}\n{}\n{}\n{}\n{}", series.seriesUid, series.instancesSha256, package.weightsSha256(),
-                            static_cast<int>(options.region), options.threshold.value_or(package.output.threshold)));
+                      const detect::Options& options, const io::LoadOptions& load) {
+  return sha256(fmt::format("{}\n{}\n{}\n{}\n{}\n{}", series.seriesUid, series.instancesSha256, package.weightsSha256(),
+                            static_cast<int>(options.region), options.threshold.value_or(package.output.threshold),
+                            load.acceptGeometry));
 }
 
 Expected<void> prepareOutputFolder(const fs::path& folder) {

@@ -16,9 +16,11 @@ struct SeriesChoice {
   std::string why;  ///< a sentence for the user; empty where there was nothing to choose
 };
 
-/// The series of one study that fits the model's input rules best: regular, within the rules, thinnest slices.
-/// Where none fits, the one with the most slices: loading or the pipeline then says what is wrong with it.
-SeriesChoice chooseForModel(const std::vector<const io::dicom::Series*>& series, const model::InputRules& rules);
+/// The series of one study that fits the model's input rules best: a volume without guessing (then, where `load`
+/// accepts it, one that needs resampling), within the rules, thinnest slices. Where none fits, the one with the most
+/// slices: loading or the pipeline then says what is wrong with it.
+SeriesChoice chooseForModel(const std::vector<const io::dicom::Series*>& series, const model::InputRules& rules,
+                            const io::LoadOptions& load);
 
 /// Loads and searches one series. Never fails as a whole: whatever goes wrong becomes the result's status and reason.
 /// `volume` is set when it was loaded, for the key images.
@@ -28,11 +30,11 @@ struct StudyResult {
   std::optional<Error> error;  ///< of a result that is not succeeded
 };
 StudyResult detectSeries(const io::Source& source, size_t index, detect::Pipeline& pipeline,
-                         const detect::Options& options, job::Context& context);
+                         const detect::Options& options, const io::LoadOptions& load, job::Context& context);
 
 /// A hash of the series' instances, the model and the options: the same key, the same result.
 std::string resultKey(const detect::SeriesReference& series, const model::Package& package,
-                      const detect::Options& options);
+                      const detect::Options& options, const io::LoadOptions& load);
 
 /// Makes sure that the folder exists and can be written, before minutes of work are spent.
 Expected<void> prepareOutputFolder(const std::filesystem::path& folder);

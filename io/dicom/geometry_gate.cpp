@@ -420,10 +420,10 @@ bool saysWhereItLies(const SlicePlane& s) {
 GeometryReport checkGeometry(const std::vector<SlicePlane>& slices) {
   std::vector<const SlicePlane*> planes;
   for (const SlicePlane& s : slices) planes.push_back(&s);
-  return checkGeometry(planes);
+  return checkPlanes(planes);
 }
 
-GeometryReport checkGeometry(Planes slices) {
+GeometryReport checkPlanes(Planes slices) {
   GeometryReport report;
   Sorted sorted = sortOut(slices);
   if (!sorted.stack.empty()) {

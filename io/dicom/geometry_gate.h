@@ -83,7 +83,7 @@ inline constexpr double kSteepestTiltDegrees = 45;
 /// Pure function, any thread, O(n log n). The order of `slices` does not matter, except that equal slices keep it.
 GeometryReport checkGeometry(const std::vector<SlicePlane>& slices);
 /// The same without copies; no pointer may be null.
-GeometryReport checkGeometry(std::span<const SlicePlane* const> slices);
+GeometryReport checkPlanes(std::span<const SlicePlane* const> slices);
 
 /// "regular", "mixed orientation", …
 std::string_view geometryClassName(GeometryClass c);

@@ -11,7 +11,6 @@
 
 #include "core/parallel.h"
 #include "io/dicom/copies.h"
-#include "io/dicom/copies.h"
 #include "io/dicom/library.h"
 #include "io/dicom/series_split.h"
 #include "io/dicom/slice.h"

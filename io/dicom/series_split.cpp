@@ -118,7 +118,7 @@ class Splitter {
     m_workLeft -= std::min(m_workLeft, members.size());
     std::vector<const SlicePlane*> planes;
     for (const size_t i : members) planes.push_back(&m_instances[i].plane);
-    return {std::move(members), checkGeometry(planes), std::move(name)};
+    return {std::move(members), checkPlanes(planes), std::move(name)};
   }
 
   bool togetherUsable(const Part& a, const Part& b) {
@@ -298,15 +298,15 @@ std::vector<Part> Splitter::partsByTravel(const Part& whole, size_t key) {
 
 // Does the split remove what was wrong, and nothing else? At least one part passes. Where slices shared their places,
 // most of them no longer do; a phase with a gap of its own may remain, and cine images at one place. Where slices only
-// lay unevenly, every part passes but single slices. And no two neighbours would pass together: then their border is
-// not where the stack breaks.
+// lay unevenly, every part passes but single slices, and has three slices: any two are even. And no two neighbours
+// would pass together: then their border is not where the stack breaks.
 bool Splitter::explains(const Part& whole, const std::vector<Part>& parts) {
   const auto usable = [](const Part& p) { return p.report.usable(); };
   if (parts.size() < 2 || std::none_of(parts.begin(), parts.end(), usable)) return false;
   size_t doubles = 0;
   for (const Part& p : parts) doubles += p.onePlace() ? 0 : p.doubles();
   if (whole.doubles() > 0 && 2 * doubles >= whole.doubles()) return false;
-  const auto passes = [](const Part& p) { return p.report.usable() || p.onePlace(); };
+  const auto passes = [](const Part& p) { return (p.report.usable() && p.members.size() > 2) || p.onePlace(); };
   if (whole.doubles() == 0 && !std::all_of(parts.begin(), parts.end(), passes)) return false;
   std::vector<const Part*> sorted;
   for (const Part& p : parts) sorted.push_back(&p);

@@ -18,11 +18,6 @@ std::span<uint16_t> asBits(std::span<int16_t> hu) { return {reinterpret_cast<uin
 
 Expected<StoredFormat> formatOf(const Instance& instance, const std::string& file) {
   const PixelLayout& p = instance.pixels;
-  if (p.bitsAllocated == 0 || p.bitsStored == 0) {
-    return makeError(ErrorCode::badInput,
-                     "{}: {} bits allocated (0028,0100) and {} bits stored (0028,0101) are no image", file,
-                     p.bitsAllocated, p.bitsStored);
-  }
   if (p.samplesPerPixel != 1) {
     return makeError(ErrorCode::unsupported, "{}: a colour image has no Hounsfield units", file);
   }
@@ -144,6 +139,8 @@ Expected<StoredFormat> readCompressed(ByteReader& file, const Instance& instance
 
 Expected<SlicePixels> readSlicePixels(const Instance& instance, std::span<int16_t> hu) {
   const std::string file = instance.file.path.string();
+  auto format = formatOf(instance, file);
+  if (!format) return passError(format);
   if (!instance.damage.empty()) return makeError(ErrorCode::badInput, "{}", instance.damage);
   if (hu.empty() || hu.size() != static_cast<uint64_t>(instance.rows) * static_cast<uint64_t>(instance.columns)) {
     return makeError(ErrorCode::internal, "{}: {} x {} pixels into {} values", file, instance.columns, instance.rows,
@@ -159,8 +156,6 @@ Expected<SlicePixels> readSlicePixels(const Instance& instance, std::span<int16_
                      "{}: its pixels are {} but Transfer Syntax UID (0002,0010) says {}; export the study again", file,
                      compressed ? "not in fragments" : "in fragments", transferSyntaxName(instance.transferSyntaxUid));
   }
-  auto format = formatOf(instance, file);
-  if (!format) return passError(format);
   const auto rescale = rescaleOf(instance, file);
   if (!rescale) return passError(rescale);
   auto reader = openUnchanged(instance);

@@ -9,6 +9,9 @@
 
 #include <dcmtk/config/osconfig.h>
 
+#include <dcmtk/dcmdata/dcpixel.h>
+#include <dcmtk/dcmdata/dcpixseq.h>
+#include <dcmtk/dcmdata/dcpxitem.h>
 #include <dcmtk/dcmdata/dcrleerg.h>
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmjpeg/djencode.h>
@@ -28,11 +31,12 @@ struct CtFile {
   std::string studyUid = "1.2.3", seriesUid = "1.2.3.4";
   std::string description = "CHEST 1mm";
   std::string slope = "1", intercept = "-1024";
-  int bitsStored = 16, highBit = 15;
+  int bitsAllocated = 16, bitsStored = 16, highBit = 15;
   bool isSigned = true;
   std::optional<int> padding;
   E_TransferSyntax syntax = EXS_LittleEndianExplicit;
-  std::function<void(DcmDataset&)> change;  ///< last word on the data set
+  std::vector<std::vector<uint8_t>> fragments;  ///< where there are any: the pixels, compressed in `syntax`
+  std::function<void(DcmDataset&)> change;      ///< last word on the data set
 
   uint16_t pixelAt(size_t i) const {
     return pixels.empty() ? static_cast<uint16_t>((i * 7 + static_cast<size_t>(instanceNumber) * 13) % 2000)
@@ -74,7 +78,7 @@ inline void fillCtDataset(DcmDataset& d, const CtFile& f) {
   number(DCM_SamplesPerPixel, 1);
   number(DCM_Rows, f.rows);
   number(DCM_Columns, f.columns);
-  number(DCM_BitsAllocated, 16);
+  number(DCM_BitsAllocated, f.bitsAllocated);
   number(DCM_BitsStored, f.bitsStored);
   number(DCM_HighBit, f.highBit);
   number(DCM_PixelRepresentation, f.isSigned ? 1 : 0);
@@ -82,10 +86,30 @@ inline void fillCtDataset(DcmDataset& d, const CtFile& f) {
     f.isSigned ? d.putAndInsertSint16(DcmTag(DCM_PixelPaddingValue, EVR_SS), static_cast<Sint16>(*f.padding))
                : d.putAndInsertUint16(DcmTag(DCM_PixelPaddingValue, EVR_US), static_cast<Uint16>(*f.padding));
   }
-  std::vector<Uint16> pixels(static_cast<size_t>(f.columns) * static_cast<size_t>(f.rows));
-  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = f.pixelAt(i);
-  d.putAndInsertUint16Array(DCM_PixelData, pixels.data(), static_cast<unsigned long>(pixels.size()));
+  const size_t count = static_cast<size_t>(f.columns) * static_cast<size_t>(f.rows);
+  std::vector<Uint16> words(count);
+  std::vector<Uint8> bytes(count);
+  for (size_t i = 0; i < count; ++i) bytes[i] = static_cast<Uint8>(words[i] = f.pixelAt(i));
+  if (f.bitsAllocated == 8) {
+    d.putAndInsertUint8Array(DCM_PixelData, bytes.data(), static_cast<unsigned long>(count));
+  } else {
+    d.putAndInsertUint16Array(DCM_PixelData, words.data(), static_cast<unsigned long>(count));
+  }
   if (f.change) f.change(d);
+}
+
+/// Puts the compressed pixels, of even lengths, into the data set as they are.
+inline void putFragments(DcmDataset& d, const CtFile& f) {
+  auto* sequence = new DcmPixelSequence(DcmTag(DCM_PixelData, EVR_OB));
+  sequence->insert(new DcmPixelItem(DcmTag(DCM_Item, EVR_OB)));
+  for (const auto& bytes : f.fragments) {
+    auto* item = new DcmPixelItem(DcmTag(DCM_Item, EVR_OB));
+    item->putUint8Array(bytes.data(), static_cast<unsigned long>(bytes.size()));
+    sequence->insert(item);
+  }
+  auto* pixels = new DcmPixelData(DCM_PixelData);
+  pixels->putOriginalRepresentation(f.syntax, nullptr, sequence);
+  d.insert(pixels, OFTrue);
 }
 
 /// @return false where DCMTK could not write it.
@@ -94,7 +118,11 @@ inline bool writeCt(const std::filesystem::path& path, const CtFile& f) {
   DcmFileFormat format;
   DcmDataset& d = *format.getDataset();
   fillCtDataset(d, f);
-  if (d.chooseRepresentation(f.syntax, nullptr).bad()) return false;
+  if (!f.fragments.empty()) {
+    putFragments(d, f);
+  } else if (d.chooseRepresentation(f.syntax, nullptr).bad()) {
+    return false;
+  }
   return format.saveFile(OFFilename(path.c_str()), f.syntax).good();
 }
 

@@ -104,17 +104,19 @@ TEST_P(EnhancedSyntaxes, LoadsEveryFrameWithItsOwnPlaceAndValues) {
   }
 }
 
+std::string syntaxName(const testing::TestParamInfo<E_TransferSyntax>& syntax) {
+  std::string name;
+  for (const char c : std::string(DcmXfer(syntax.param).getXferName())) {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0) name += c;
+  }
+  return name;
+}
+
 INSTANTIATE_TEST_SUITE_P(Lossless, EnhancedSyntaxes,
                          testing::Values(EXS_LittleEndianImplicit, EXS_LittleEndianExplicit, EXS_BigEndianExplicit,
                                          EXS_DeflatedLittleEndianExplicit, EXS_JPEGLSLossless, EXS_JPEGProcess14SV1,
                                          EXS_RLELossless),
-                         [](const auto& info) {
-                           std::string name;
-                           for (const char c : std::string(DcmXfer(info.param).getXferName())) {
-                             if (std::isalnum(static_cast<unsigned char>(c))) name += c;
-                           }
-                           return name;
-                         });
+                         syntaxName);
 
 TEST_F(EnhancedCt, SaysThatFramesAreNotDescribed) {
   Enhanced e;

@@ -109,7 +109,9 @@ TEST(GeometryGate, MeasuresGantryTiltFromThePositions) {
     EXPECT_EQ(r.geometryClass, GeometryClass::tilted);
     EXPECT_NEAR(std::abs(r.tiltDegrees), 15, 1e-6);
     EXPECT_NEAR(r.spacingMm, 2.5 * std::cos(t), 1e-9);
-    EXPECT_THAT(r.verdict(), HasSubstr("15.00 degrees"));
+    EXPECT_TRUE(r.usable());
+    EXPECT_FALSE(r.regular());
+    EXPECT_THAT(r.verdict(), HasSubstr("a tilt of 15.00 degrees; loading shears them straight"));
   }
 }
 
@@ -232,6 +234,165 @@ TEST(GeometryGate, ListsEveryProblemAndTakesTheWorstAsItsClass) {
   const GeometryReport r = checkGeometry(slices);
   EXPECT_EQ(r.geometryClass, GeometryClass::duplicate);
   EXPECT_THAT(sentences(r), ElementsAre(HasSubstr("lie at the same place"), HasSubstr("is missing")));
+}
+
+TEST(GeometryGate, TellsTheTwoDirectionsOfTiltApart) {
+  double angles[2];
+  for (int k = 0; k < 2; ++k) {
+    const double t = (k == 0 ? 15 : -15) * std::numbers::pi / 180;
+    auto slices = stack(40, 2.5);
+    for (SlicePlane& s : slices) s.columnDirection = Vec3{0, std::cos(t), -std::sin(t)};
+    angles[k] = checkGeometry(slices).tiltDegrees;
+  }
+  EXPECT_NEAR(angles[0], -angles[1], 1e-9);
+}
+
+TEST(GeometryGate, AcceptsEveryWayToLieOnTheTable) {
+  struct Pose {
+    const char* name;
+    Vec3 row, column;
+  };
+  for (const Pose& pose : {Pose{"supine", {1, 0, 0}, {0, 1, 0}}, Pose{"prone", {-1, 0, 0}, {0, -1, 0}},
+                           Pose{"right side", {0, 1, 0}, {-1, 0, 0}}, Pose{"left side", {0, -1, 0}, {1, 0, 0}},
+                           Pose{"feet first", {-1, 0, 0}, {0, 1, 0}}}) {
+    std::vector<SlicePlane> slices;
+    for (int i = 0; i < 40; ++i) slices.push_back(slice({3, 4, 1.5 * i}, i + 1, pose.row, pose.column));
+    std::shuffle(slices.begin(), slices.end(), std::mt19937(5));
+    const GeometryReport r = checkGeometry(slices);
+    EXPECT_TRUE(r.regular()) << pose.name << ": " << r.verdict();
+    EXPECT_THAT(sentences(r), ElementsAre()) << pose.name;
+  }
+}
+
+TEST(GeometryGate, MeasuresATiltAlongTheRowsToo) {
+  auto slices = stack(40, 2.5);
+  const double t = 10 * std::numbers::pi / 180;
+  for (SlicePlane& s : slices) s.rowDirection = Vec3{std::cos(t), 0, std::sin(t)};
+  const GeometryReport r = checkGeometry(slices);
+  EXPECT_EQ(r.geometryClass, GeometryClass::tilted);
+  EXPECT_NEAR(std::abs(r.tiltDegrees), 10, 1e-6);
+}
+
+TEST(GeometryGate, MeasuresTheTiltOfTwoSlices) {
+  auto slices = stack(2, 5);
+  const double t = 20 * std::numbers::pi / 180;
+  for (SlicePlane& s : slices) s.columnDirection = Vec3{0, std::cos(t), std::sin(t)};
+  const GeometryReport r = checkGeometry(slices);
+  EXPECT_TRUE(r.usable()) << r.verdict();
+  EXPECT_NEAR(std::abs(r.tiltDegrees), 20, 1e-6);
+}
+
+TEST(GeometryGate, ATiltWithAnotherProblemIsNotUsable) {
+  const double t = 12 * std::numbers::pi / 180;
+  const auto tilted = [&] {
+    auto slices = stack(60, 2.5);
+    for (SlicePlane& s : slices) s.columnDirection = Vec3{0, std::cos(t), -std::sin(t)};
+    return slices;
+  };
+  auto slices = tilted();
+  slices.erase(slices.begin() + 30);
+  GeometryReport r = checkGeometry(slices);
+  EXPECT_EQ(r.geometryClass, GeometryClass::gap);
+  EXPECT_FALSE(r.usable());
+  EXPECT_TRUE(r.resamplable());
+  EXPECT_NEAR(std::abs(r.tiltDegrees), 12, 1e-6);
+
+  slices = tilted();
+  slices[30].positionMm->x += 4;  // beside the line of the others
+  r = checkGeometry(slices);
+  EXPECT_EQ(r.geometryClass, GeometryClass::uneven);
+  EXPECT_THAT(r.verdict(), HasSubstr("shifted sideways by 4.00 mm"));
+}
+
+TEST(GeometryGate, NamesTheLastSliceWhereThatOneIsShifted) {
+  auto slices = stack(30, 2);
+  slices[29].positionMm->y += 5;
+  const GeometryReport r = checkGeometry(slices);
+  EXPECT_EQ(r.geometryClass, GeometryClass::uneven);
+  EXPECT_THAT(r.verdict(), HasSubstr("slice 30 at z = 68.0 mm is shifted sideways by 5.00 mm"));
+  EXPECT_EQ(r.tiltDegrees, 0);
+}
+
+TEST(GeometryGate, CallsAShiftSteeperThanAnyGantryUneven) {
+  auto slices = stack(20, 2);
+  for (size_t i = 0; i < slices.size(); ++i) slices[i].positionMm->y += 5.0 * static_cast<double>(i);
+  const GeometryReport r = checkGeometry(slices);
+  EXPECT_EQ(r.geometryClass, GeometryClass::uneven);
+  EXPECT_THAT(r.verdict(), HasSubstr("a tilt of 68.20 degrees, more than any gantry's"));
+}
+
+TEST(GeometryGate, ReadsTheTiltFromPositionsRoundedToATenth) {
+  const double t = 15 * std::numbers::pi / 180;
+  auto slices = stack(60, 1.25);
+  for (SlicePlane& s : slices) {
+    s.columnDirection = Vec3{0, std::cos(t), -std::sin(t)};
+    s.positionMm->z = std::round(s.positionMm->z * 10) / 10;
+  }
+  const GeometryReport r = checkGeometry(slices);
+  EXPECT_TRUE(r.usable()) << r.verdict();
+  EXPECT_NEAR(std::abs(r.tiltDegrees), 15, 0.1);
+}
+
+TEST(GeometryGate, AcceptsVeryThinSlices) {
+  const GeometryReport r = checkGeometry(stack(500, 0.1));
+  EXPECT_TRUE(r.regular());
+  EXPECT_THAT(sentences(r), ElementsAre());
+}
+
+TEST(GeometryGate, NoticesSlicesThatAreTurnedALittle) {
+  auto slices = stack(30, 2);
+  const double t = 0.0004;
+  for (size_t i = 15; i < 30; ++i) {
+    slices[i].rowDirection = Vec3{std::cos(t), std::sin(t), 0};
+    slices[i].columnDirection = Vec3{-std::sin(t), std::cos(t), 0};
+  }
+  const GeometryReport r = checkGeometry(slices);
+  EXPECT_TRUE(r.regular());
+  EXPECT_THAT(sentences(r), ElementsAre(HasSubstr("turned against the grid: 0.20 mm at the far corner")));
+}
+
+TEST(GeometryGate, RefusesRowsAndColumnsThatAreNotAtRightAngles) {
+  auto slices = stack(30, 2);
+  for (SlicePlane& s : slices) s.columnDirection = Vec3{0.009, 1, 0};
+  const GeometryReport r = checkGeometry(slices);
+  EXPECT_EQ(r.geometryClass, GeometryClass::mixedOrientation);
+  EXPECT_THAT(r.verdict(), HasSubstr("3.22 mm at the far corner"));
+}
+
+TEST(GeometryGate, NoticesAChangeOfTheFrameOfReference) {
+  auto slices = stack(30, 2);
+  for (size_t i = 0; i < slices.size(); ++i) slices[i].frameOfReferenceUid = i < 12 ? "1.2.3" : "1.2.4";
+  const GeometryReport r = checkGeometry(slices);
+  EXPECT_TRUE(r.regular());
+  ASSERT_EQ(r.problems.size(), 1u);
+  EXPECT_EQ(r.problems[0].severity, Severity::notice);
+  EXPECT_THAT(r.problems[0].slices, ElementsAre(12, 13));
+}
+
+TEST(GeometryGate, SurvivesNumbersThatNoScannerWrites) {
+  for (const double bad : {1e300, -1e300, std::nan(""), HUGE_VAL}) {
+    auto slices = stack(10, 2);
+    slices[3].positionMm->z = bad;
+    slices[4].columnDirection = Vec3{0, bad, 0};
+    slices[5].pixelSpacingXMm = bad;
+    const GeometryReport r = checkGeometry(slices);
+    EXPECT_EQ(r.geometryClass, GeometryClass::notAVolume) << bad;
+    EXPECT_EQ(r.order.size(), 10u);
+  }
+  std::vector<SlicePlane> far{slice({0, 0, 0}, 1), slice({0, 0, 0.02}, 2), slice({0, 0, 0.04}, 3),
+                              slice({0, 0, 9e5}, 4), slice({0, 0, 9e5 + 0.02}, 5)};
+  EXPECT_EQ(checkGeometry(far).geometryClass, GeometryClass::gap);
+}
+
+TEST(GeometryGate, SortsThousandsOfOrientationsWithoutComparingThemAll) {
+  std::vector<SlicePlane> slices;
+  for (int i = 0; i < 20000; ++i) {
+    const double t = i * 0.01;
+    slices.push_back(slice({0, 0, 0}, i, {std::cos(t), std::sin(t), 0}, {0, 0, -1}));
+  }
+  const GeometryReport r = checkGeometry(slices);
+  EXPECT_EQ(r.geometryClass, GeometryClass::mixedOrientation);
+  EXPECT_EQ(r.order.size(), slices.size());
 }
 
 }  // namespace

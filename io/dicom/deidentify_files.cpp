@@ -89,7 +89,7 @@ bool looksLikePage(const DataSet& set) {
   static constexpr std::array<std::string_view, 10> kPages = {
       "SCREEN SAVE", "SCREEN_SAVE",      "SCREENSAVE", "SCREENSHOT", "DOSE REPORT",
       "DOSE_INFO",   "PATIENT PROTOCOL", "CSA REPORT", "CAPTURE",    "EXAM SUMMARY"};
-  return std::any_of(kPages.begin(), kPages.end(), [&](auto page) { return text.find(page) != text.npos; });
+  return std::any_of(kPages.begin(), kPages.end(), [&](auto page) { return text.find(page) != std::string::npos; });
 }
 
 /// @return empty where nothing speaks for text in the pixels.
@@ -122,8 +122,7 @@ std::string whyBurnedIn(const DataSet& set) {
 
 /// What tells patients apart; a study without any patient data counts as a patient of its own.
 std::string patientOf(const DataSet& set) {
-  const std::string id = set.text(0x00100020);
-  if (!id.empty()) return id;
+  if (std::string id = set.text(0x00100020); !id.empty()) return id;
   const std::string name = set.text(0x00100010);
   if (!name.empty()) return fmt::format("{}\\{}", name, set.text(0x00100030));
   return fmt::format("study {}", set.text(0x0020000D));

@@ -106,6 +106,11 @@ SeriesChoice chooseForModel(const std::vector<const io::dicom::Series*>& series,
   return choice;
 }
 
+std::string whyRefused(const io::dicom::Series& series, const model::InputRules& rules) {
+  if (!series.report.usable()) return fmt::format("its geometry is {}", geometryClassName(series.report.geometryClass));
+  return model::brokenRule(rules, geometryOf(series), factsOf(series.identity));
+}
+
 StudyResult detectSeries(const io::Source& source, size_t index, detect::Pipeline& pipeline,
                          const detect::Options& options, const io::LoadOptions& load, job::Context& context) {
   // Whatever a library throws ends this study alone.

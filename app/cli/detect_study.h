@@ -22,6 +22,9 @@ struct SeriesChoice {
 SeriesChoice chooseForModel(const std::vector<const io::dicom::Series*>& series, const model::InputRules& rules,
                             const io::LoadOptions& load);
 
+/// Why a model must not be used on a series: the rule that it breaks, as a clause; empty where it may be.
+std::string whyRefused(const io::dicom::Series& series, const model::InputRules& rules);
+
 /// Loads and searches one series. Never fails as a whole: whatever goes wrong becomes the result's status and reason.
 /// `volume` is set when it was loaded, for the key images.
 struct StudyResult {

@@ -1,4 +1,4 @@
-// lynceus info PATH: what lies there, said the way a radiographer asks for it.
+// lynceus info PATH: what lies there, said the way a radiographer asks for it, and which models accept it.
 #include <filesystem>
 #include <string>
 
@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.h"
+#include "app/cli/detect_study.h"
+#include "core/model/package.h"
 #include "io/source.h"
 
 namespace lynceus::cli {
@@ -55,8 +57,10 @@ std::string coverageText(const Series& s) {
 
 void printGeometry(const Series& s) {
   const auto& report = s.report;
-  printLine("geometry", report.regular() ? report.verdict()
-                                         : fmt::format("NOT REGULAR ({})", geometryClassName(report.geometryClass)));
+  const std::string name(geometryClassName(report.geometryClass));
+  printLine("geometry", report.regular()  ? report.verdict()
+                        : report.usable() ? name + ": loading straightens it by shifting slices"
+                                          : fmt::format("NOT REGULAR ({})", name));
   for (size_t i = 0; i < report.problems.size() && i < kShownProblems; ++i) {
     printLine(report.problems[i].severity == io::dicom::Severity::bad ? "  problem" : "  notice",
               report.problems[i].sentence);
@@ -72,7 +76,17 @@ std::string gantryTiltText(const Series& s) {
   return degrees != 0 ? fmt::format("gantry tilt {:g} degrees by the header", degrees) : "";
 }
 
-void printSeries(const Series& s, size_t number, size_t count) {
+using Packages = std::vector<model::Package>;
+
+void printModels(const Series& s, const Packages& packages) {
+  for (const model::Package& package : packages) {
+    const std::string why = whyRefused(s, package.input);
+    printLine("model",
+              fmt::format("{} {} {}", package.id, package.version, why.empty() ? "accepts it" : "refuses it: " + why));
+  }
+}
+
+void printSeries(const Series& s, const Packages& packages, size_t number, size_t count) {
   const SeriesIdentity& id = s.identity;
   fmt::print("\nSeries {} of {}: {}\n", number, count, s.name());
   printLine("patient", join({id.patientName, prefixed("ID ", id.patientId),
@@ -87,21 +101,34 @@ void printSeries(const Series& s, size_t number, size_t count) {
   printLine("coverage", coverageText(s));
   printLine("compression", s.compression);
   printGeometry(s);
-  printLine("UID", id.seriesUid);
+  printModels(s, packages);
+  if (id.textGuessed) printLine("text", "the character set is guessed: the one that the files declare cannot be right");
+  printLine("UID", s.id());
 }
 
+// What was seen and not used, one line for each kind.
 void printSkipped(const io::dicom::SkippedFiles& skipped) {
-  if (skipped.notDicom > 0 || !skipped.notCtImages.empty() || !skipped.damaged.empty()) fmt::print("\n");
-  if (skipped.notDicom > 0) fmt::print("Skipped: {} not DICOM\n", skipped.notDicom);
-  for (const auto& [what, n] : skipped.notCtImages) fmt::print("Skipped: {} x {}\n", n, what);
-  for (const auto& file : skipped.damaged) fmt::print("Damaged: {}\n", file.reason);
-  if (skipped.unreadableFolders > 0)
-    fmt::print("Skipped: {} folders without permission to read\n", skipped.unreadableFolders);
+  std::string text;
+  const auto line = [&](int count, std::string_view what) {
+    if (count > 0) text += fmt::format("Skipped: {} {}\n", count, what);
+  };
+  line(skipped.notDicom, "not DICOM");
+  for (const auto& [what, n] : skipped.notCtImages) line(n, "x " + what);
+  line(skipped.copies, "copies of files that are in their series already");
+  line(skipped.zipFiles, "ZIP files within; to read one give its own path");
+  line(skipped.danglingLinks, "links to nothing");
+  line(skipped.otherFiles, "pipes, sockets or devices");
+  line(skipped.unreadableFolders, "folders without permission to read");
+  if (skipped.missing > 0)
+    text += fmt::format("Missing: {} images that the DICOMDIR names; copy the whole disc\n", skipped.missing);
+  for (const auto& file : skipped.damaged) text += fmt::format("Damaged: {}\n", file.reason);
+  if (!text.empty()) fmt::print("\n{}", text);
 }
 
-void printText(const io::Source& source) {
+void printText(const io::Source& source, const Packages& packages) {
   fmt::print("{}: {} CT series\n", source.path.string(), source.series.size());
-  for (size_t i = 0; i < source.series.size(); ++i) printSeries(source.series[i], i + 1, source.series.size());
+  for (size_t i = 0; i < source.series.size(); ++i)
+    printSeries(source.series[i], packages, i + 1, source.series.size());
   printSkipped(source.skipped);
 }
 
@@ -139,6 +166,7 @@ json reportJson(const io::dicom::GeometryReport& report) {
                         {"sentence", p.sentence}});
   }
   return {{"class", geometryClassName(report.geometryClass)},
+          {"usable", report.usable()},
           {"verdict", report.verdict()},
           {"spacingMm", report.spacingMm},
           {"firstMm", report.firstMm},
@@ -148,26 +176,44 @@ json reportJson(const io::dicom::GeometryReport& report) {
           {"problems", problems}};
 }
 
-json seriesJson(const Series& s) {
+json modelsJson(const Series& s, const Packages& packages) {
+  json models = json::array();
+  for (const model::Package& package : packages) {
+    const std::string why = whyRefused(s, package.input);
+    models.push_back({{"id", package.id}, {"version", package.version}, {"accepts", why.empty()}, {"reason", why}});
+  }
+  return models;
+}
+
+json seriesJson(const Series& s, const Packages& packages) {
   json j = identityJson(s.identity);
   j["size"] = {s.size.x, s.size.y, s.size.z};
   j["spacingMm"] = {s.spacingMm.x, s.spacingMm.y, s.spacingMm.z};
   j["coverageMm"] = s.report.spacingMm > 0 ? json(coverageMm(s)) : json(nullptr);
   j["instances"] = s.instances.size();
   j["compression"] = s.compression;
+  j["id"] = s.id();
+  j["part"] = s.part;
+  j["charsetGuessed"] = s.identity.textGuessed;
   j["geometry"] = reportJson(s.report);
+  j["models"] = modelsJson(s, packages);
   return j;
 }
 
-void printJson(const io::Source& source) {
+void printJson(const io::Source& source, const Packages& packages) {
   json j = {{"schemaVersion", kInfoSchemaVersion}, {"path", source.path.string()}, {"series", json::array()}};
-  for (const Series& s : source.series) j["series"].push_back(seriesJson(s));
+  for (const Series& s : source.series) j["series"].push_back(seriesJson(s, packages));
   json damaged = json::array();
   for (const auto& file : source.skipped.damaged)
     damaged.push_back({{"path", file.path.string()}, {"reason", file.reason}});
   j["skipped"] = {{"notDicom", source.skipped.notDicom},
                   {"notCtImages", source.skipped.notCtImages},
                   {"damaged", damaged},
+                  {"copies", source.skipped.copies},
+                  {"missing", source.skipped.missing},
+                  {"zipFiles", source.skipped.zipFiles},
+                  {"danglingLinks", source.skipped.danglingLinks},
+                  {"otherFiles", source.skipped.otherFiles},
                   {"unreadableFolders", source.skipped.unreadableFolders}};
   // File names may hold any bytes; JSON may not.
   fmt::print("{}\n", j.dump(2, ' ', false, json::error_handler_t::replace));
@@ -179,7 +225,11 @@ int runInfo(const std::string& path, bool asJson) {
     return io::openSource(path, context);
   }();
   if (!source) return reportError(source.error());
-  asJson ? printJson(*source) : printText(*source);
+  // Without models the rest still is what was asked for.
+  const auto packages = model::findPackages();
+  if (!packages) fmt::print(stderr, "lynceus: note: {}\n", packages.error().message);
+  const Packages known = packages.value_or(Packages{});
+  asJson ? printJson(*source, known) : printText(*source, known);
   return kExitOk;
 }
 

@@ -687,14 +687,16 @@ const ProfileRow* profileRow(uint32_t tag) {
   return row != std::end(kRows) && row->tag == tag ? row : nullptr;
 }
 
-ProfileAction simpleAction(ProfileAction action) {
-  switch (action) {
+ProfileAction simpleAction(const ProfileRow& row) {
+  constexpr uint32_t kReferencedStudySequence = 0x00081110;
+  if (row.tag == kReferencedStudySequence) return X;
+  switch (row.basic) {
     case XZ: return Z;
     case XD:
     case ZD:
     case XZD: return D;
     case XZU: return U;
-    default: return action;
+    default: return row.basic;
   }
 }
 

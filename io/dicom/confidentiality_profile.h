@@ -43,6 +43,8 @@ const ProfileRow* profileRow(uint32_t tag);
 
 /// One action for a compound one, safe whatever the type of the attribute is: X/Z becomes Z; X/D, Z/D and X/Z/D
 /// become D; X/Z/U* becomes U. The value is gone in every case, and an attribute that must have a value has one.
-ProfileAction simpleAction(ProfileAction action);
+/// Referenced Study Sequence (0008,1110), X/Z, becomes X: it is optional in images and may not be empty (PS3.3
+/// C.7.2.1).
+ProfileAction simpleAction(const ProfileRow& row);
 
 }  // namespace lynceus::io::dicom

@@ -7,6 +7,7 @@
 #include <openjpeg.h>
 
 #include "io/dicom/codecs.h"
+#include "io/dicom/library.h"
 
 namespace lynceus::io::dicom {
 namespace {
@@ -42,30 +43,41 @@ Bytes withoutJp2Boxes(Bytes b) {
   return {};
 }
 
+// Columns or rows of the image and of its tiles, on the reference grid (annex B.3).
+struct Axis {
+  uint64_t end = 0, begin = 0, tile = 0, tileBegin = 0;
+
+  bool isSane() const { return end > begin && tile > 0 && tileBegin <= begin && begin < tileBegin + tile; }
+  uint64_t length() const { return end - begin; }
+  uint64_t tiles() const { return (end - tileBegin + tile - 1) / tile; }
+  // Is there a tile of which no sample is left at the lowest resolution?
+  bool losesATile(size_t levels) const {
+    const auto reduce = [&](uint64_t x) { return (x + (uint64_t{1} << levels) - 1) >> levels; };
+    for (uint64_t t = 0; t < tiles(); ++t) {
+      const uint64_t from = std::max(begin, tileBegin + t * tile), to = std::min(end, tileBegin + (t + 1) * tile);
+      if (reduce(from) == reduce(to)) return true;
+    }
+    return false;
+  }
+};
+
 // What the SIZ segment says (annex A.5.1).
 struct Size {
-  uint32_t columns = 0, rows = 0;
-  uint64_t tiles = 0;
+  Axis columns, rows;
   int components = 0, precision = 0;
   bool isSigned = false;
+
+  uint64_t tiles() const { return columns.tiles() * rows.tiles(); }
 };
 
 std::optional<Size> readSize(Bytes b) {
   if (b.size() < 45 || number(b, 0, 2) != kSoc || number(b, 2, 2) != kSiz || number(b, 4, 2) < 41) return {};
-  const auto word = [&](size_t i) { return uint64_t{number(b, 8 + 4 * i, 4)}; };
-  const uint64_t width = word(0), height = word(1), left = word(2), top = word(3);
-  const uint64_t tileWidth = word(4), tileHeight = word(5), tileLeft = word(6), tileTop = word(7);
-  if (width <= left || height <= top || tileWidth == 0 || tileHeight == 0 || tileLeft > left || tileTop > top)
-    return {};
-  Size size;
-  size.columns = static_cast<uint32_t>(width - left);
-  size.rows = static_cast<uint32_t>(height - top);
-  size.tiles = ((width - tileLeft + tileWidth - 1) / tileWidth) * ((height - tileTop + tileHeight - 1) / tileHeight);
-  size.components = static_cast<int>(number(b, 40, 2));
-  size.precision = (b[42] & 0x7F) + 1;
-  size.isSigned = (b[42] & 0x80) != 0;
+  const auto axis = [&](size_t at) {
+    return Axis{number(b, at, 4), number(b, at + 8, 4), number(b, at + 16, 4), number(b, at + 24, 4)};
+  };
+  const Size size{axis(8), axis(12), static_cast<int>(number(b, 40, 2)), (b[42] & 0x7F) + 1, (b[42] & 0x80) != 0};
   const bool subsampled = b[43] != 1 || b[44] != 1;
-  if (subsampled) return {};
+  if (!size.columns.isSane() || !size.rows.isSane() || subsampled) return {};
   return size;
 }
 
@@ -88,9 +100,9 @@ std::optional<uint64_t> packetsOf(Bytes segment, const CodingStyle& at, uint64_t
       const uint64_t atLevel = (length + (uint64_t{1} << down) - 1) >> down;
       return (atLevel + (uint64_t{1} << exponent) - 1) >> exponent;
     };
-    precincts += along(size.columns, exponents & 15) * along(size.rows, exponents >> 4);
+    precincts += along(size.columns.length(), exponents & 15) * along(size.rows.length(), exponents >> 4);
   }
-  return layers * std::max(precincts, size.tiles * (levels + 1));
+  return layers * std::max(precincts, size.tiles() * (levels + 1));
 }
 
 // What is wrong with the codestream as a whole, or nothing. OpenJPEG would fill what is missing with grey, and would
@@ -101,13 +113,18 @@ class CodestreamCheck {
 
   std::string problem() {
     constexpr uint64_t kMaxTiles = 4096;  // OpenJPEG keeps several KiB for each
-    if (m_size.tiles > kMaxTiles) return fmt::format("{} tiles", m_size.tiles);
+    if (m_size.tiles() > kMaxTiles) return fmt::format("{} tiles", m_size.tiles());
     size_t at = segmentsUntil(2, m_bytes.size(), kSot);
     if (at == 0) return "no tile";
     // The end marker may be missing, and one byte make the length even.
     while (m_problem.empty() && at + 1 < m_bytes.size() && number(m_bytes, at, 2) != kEoc) at = tilePart(at);
+    m_end = at;
     return m_problem;
   }
+  /// Where the last tile ends, and the end marker should be.
+  size_t end() const { return m_end; }
+  /// Has some tile no sample at the lowest resolution?
+  bool losesATile() const { return m_losesATile; }
 
  private:
   static constexpr size_t kSotBytes = 12;
@@ -133,6 +150,8 @@ class CodestreamCheck {
     if (packets && *packets > m_bytes.size()) {
       m_problem = fmt::format("{} packets in {} bytes", *packets, m_bytes.size());
     }
+    const size_t levels = packets ? segment[(marker == kCod ? kInCod : kInCoc).levels] : 0;
+    m_losesATile = m_losesATile || m_size.columns.losesATile(levels) || m_size.rows.losesATile(levels);
   }
 
   // Returns where the next one begins (annex A.4.2).
@@ -155,6 +174,8 @@ class CodestreamCheck {
   Size m_size;
   uint64_t m_layers = 1;
   std::string m_problem;
+  size_t m_end = 0;
+  bool m_losesATile = false;
 };
 
 // The codestream as OpenJPEG reads it.
@@ -223,11 +244,24 @@ Expected<Samples> decodeJpeg2000(const CodedFrame& frame, std::span<uint16_t> sa
   const Bytes codestream = withoutJp2Boxes(frame.bytes);
   const auto size = readSize(codestream);
   if (!size) return damagedPixels(frame, "no image size");
-  const auto fits = checkCodedSize(frame, size->columns, size->rows, size->components, size->precision);
+  const auto fits =
+      checkCodedSize(frame, size->columns.length(), size->rows.length(), size->components, size->precision);
   if (!fits) return passError(fits);
-  const std::string problem = CodestreamCheck(codestream, *size).problem();
+  CodestreamCheck check(codestream, *size);
+  const std::string problem = check.problem();
   if (!problem.empty()) return damagedPixels(frame, problem);
-  const Image image = decode(codestream);
+  if (check.losesATile()) {  // OpenJPEG 2.5.0 does not always give back what its own encoder was given
+    return makeError(ErrorCode::unsupported,
+                     "{}: its {} pixels have tiles of which nothing is left at the lowest resolution, which cannot be "
+                     "decoded reliably; convert the series to uncompressed",
+                     frame.file, transferSyntaxName(frame.transferSyntaxUid));
+  }
+  std::vector<uint8_t> ended;
+  if (check.end() + 2 > codestream.size()) {  // OpenJPEG asks for the end marker
+    ended.assign(codestream.begin(), codestream.begin() + static_cast<std::ptrdiff_t>(check.end()));
+    ended.insert(ended.end(), {kEoc >> 8, kEoc & 0xFF});
+  }
+  const Image image = decode(ended.empty() ? codestream : Bytes(ended));
   if (!image) return damagedPixels(frame, "OpenJPEG cannot decode them");
   const opj_image_comp_t& component = image->comps[0];
   if (image->numcomps != 1 || !component.data || uint64_t{component.w} * component.h != samples.size()) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -27,13 +26,14 @@ constexpr size_t kLongestShortValue = 1024;  // of one that is checked character
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
 
 bool consistsOf(std::string_view text, std::string_view others) {
-  return std::all_of(text.begin(), text.end(), [&](char c) { return isDigit(c) || others.find(c) != others.npos; });
+  return std::all_of(text.begin(), text.end(),
+                     [&](char c) { return isDigit(c) || others.find(c) != std::string_view::npos; });
 }
 
 std::string trimmed(std::string_view text) {
   constexpr std::string_view kPadding(" \0", 2);
   const size_t first = text.find_first_not_of(kPadding);
-  if (first == text.npos) return {};
+  if (first == std::string_view::npos) return {};
   return std::string(text.substr(first, text.find_last_not_of(kPadding) - first + 1));
 }
 
@@ -203,7 +203,7 @@ class Deidentifier {
       return Fate::keep;
     if (row.option == ProfileOption::descriptors && m_options.cleanDescriptors && keepDescriptor(element))
       return Fate::keep;
-    switch (simpleAction(row.basic)) {
+    switch (simpleAction(row)) {
       case ProfileAction::remove: return Fate::drop;
       case ProfileAction::empty: return empty(element);
       case ProfileAction::mapUids:

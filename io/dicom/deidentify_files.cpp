@@ -73,9 +73,13 @@ std::string whyNotImage(const DataSet& set) {
   return startsWith(any, "1.2.840.10008.") ? "" : "an object of a class that is not in the standard";
 }
 
+/// An overlay that is described and has no data of its own lies in bits of the pixel words (PS3.5 section 8.1.2).
 bool overlayInPixelWords(const DataSet& set) {
-  return std::any_of(set.elements().begin(), set.elements().end(), [&](const DataSet::Element& e) {
-    return e.tag >> 24 == 0x60 && (e.tag & 0xFFFF) == 0x0102 && set.integer(e.tag, 0, e.parent).value_or(0) > 0;
+  const auto& elements = set.elements();
+  return std::any_of(elements.begin(), elements.end(), [&](const DataSet::Element& e) {
+    const uint32_t element = e.tag & 0xFFFF;
+    const bool describes = element == 0x0010 || element == 0x0102;  // Overlay Rows, Overlay Bit Position
+    return e.tag >> 24 == 0x60 && describes && !set.find((e.tag & 0xFFFF0000) | 0x3000, e.parent);
   });
 }
 
@@ -85,7 +89,7 @@ bool looksLikePage(const DataSet& set) {
   static constexpr std::array<std::string_view, 10> kPages = {
       "SCREEN SAVE", "SCREEN_SAVE",      "SCREENSAVE", "SCREENSHOT", "DOSE REPORT",
       "DOSE_INFO",   "PATIENT PROTOCOL", "CSA REPORT", "CAPTURE",    "EXAM SUMMARY"};
-  return std::any_of(kPages.begin(), kPages.end(), [&](auto page) { return text.find(page) != text.npos; });
+  return std::any_of(kPages.begin(), kPages.end(), [&](auto page) { return text.find(page) != std::string::npos; });
 }
 
 /// @return empty where nothing speaks for text in the pixels.
@@ -118,8 +122,7 @@ std::string whyBurnedIn(const DataSet& set) {
 
 /// What tells patients apart; a study without any patient data counts as a patient of its own.
 std::string patientOf(const DataSet& set) {
-  const std::string id = set.text(0x00100020);
-  if (!id.empty()) return id;
+  if (std::string id = set.text(0x00100020); !id.empty()) return id;
   const std::string name = set.text(0x00100010);
   if (!name.empty()) return fmt::format("{}\\{}", name, set.text(0x00100030));
   return fmt::format("study {}", set.text(0x0020000D));
@@ -154,9 +157,13 @@ Plan planFile(const fs::path& path, const DeidentifyOptions& options) {
   plan.sopInstanceUid = set.text(0x00080018);
   plan.studyUid = set.text(0x0020000D);
   plan.seriesUid = set.text(0x0020000E);
-  if (plan.sopInstanceUid.empty() || plan.studyUid.empty() || plan.seriesUid.empty()) {
+  const char* missing = plan.sopInstanceUid.empty() ? "SOP Instance UID (0008,0018)"
+                        : plan.studyUid.empty()     ? "Study Instance UID (0020,000D)"
+                        : plan.seriesUid.empty()    ? "Series Instance UID (0020,000E)"
+                                                    : nullptr;
+  if (missing) {
     return leaveOut(path, LeftOutBecause::damaged,
-                    fmt::format("{}: its Study, Series or SOP Instance UID is missing", path.string()));
+                    fmt::format("{}: {} is missing; export the file again from the source", path.string(), missing));
   }
   if (const std::string why = whyBurnedIn(set); !why.empty()) {
     if (!options.includeBurnedIn)

@@ -259,7 +259,8 @@ double findTilt(const Stack& stack, const Sideways& sideways, double spacing, st
   const double side = (aboutRow ? sideways.slopeY : sideways.slopeX) < 0 ? -1 : 1;
   const double degrees = side * std::atan(slope) * 180 / std::numbers::pi;
   const bool steep = std::abs(degrees) > kSteepestTiltDegrees;
-  const Severity severity = sidewaysSeverity(stack, shift, spacing);
+  const bool noise = std::abs(degrees) < kSmallestTiltDegrees;
+  const Severity severity = noise ? sidewaysSeverity(stack, shift, spacing) : severityOf(shift, spacing);
   problems.push_back({steep ? GeometryClass::uneven : GeometryClass::tilted,
                       severity,
                       {static_cast<int>(stack.planes.size())},

@@ -72,11 +72,12 @@ struct GeometryReport {
 };
 
 /// Thresholds: what lies within 0.01 mm is noise and gives no notice; above 1 % of the spacing a notice; above 10 %,
-/// or where a slice is missing, bad. A sideways shift adds up over the stack, so it must exceed half a pixel as well
-/// before it is bad: rounded direction cosines alone reach a tenth of a millimetre.
+/// or where a slice is missing, bad. A sideways shift adds up over the stack, so below half a degree it must exceed
+/// half a pixel as well before it is bad: rounded direction cosines alone reach a tenth of a millimetre.
 inline constexpr double kNoNoticeMm = 0.01;
 inline constexpr double kNoticeFraction = 0.01;
 inline constexpr double kBadFraction = 0.10;
+inline constexpr double kSmallestTiltDegrees = 0.5;
 /// No gantry leans further (30 degrees in practice): a steeper sideways shift is something else, and uneven.
 inline constexpr double kSteepestTiltDegrees = 45;
 

@@ -60,6 +60,17 @@ Expected<std::string> readKey(int file, const std::filesystem::path& path) {
   return bytes;
 }
 
+/// @return 0 or the errno of what failed; then no file is left behind.
+int storeKey(const std::filesystem::path& path, std::string_view bytes) {
+  const File made(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (made.get() < 0) return errno;
+  if (::write(made.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) && ::fsync(made.get()) == 0)
+    return 0;
+  const int failure = errno;
+  ::unlink(path.c_str());
+  return failure;
+}
+
 }  // namespace
 
 std::string hmacSha256(std::string_view key, std::string_view text) {
@@ -88,13 +99,8 @@ Expected<PseudonymKey> PseudonymKey::ofFile(const std::filesystem::path& path) {
   }
   auto bytes = randomBytes(kNewKeyBytes);
   if (!bytes) return passError(bytes);
-  const File made(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (made.get() < 0 || ::write(made.get(), bytes->data(), bytes->size()) != static_cast<ssize_t>(bytes->size()) ||
-      ::fsync(made.get()) != 0) {
-    const int failure = errno;
-    if (made.get() >= 0) ::unlink(path.c_str());
+  if (const int failure = storeKey(path, *bytes); failure != 0)
     return makeError(ErrorCode::resource, "{}: the key cannot be stored: {}", path.string(), std::strerror(failure));
-  }
   return PseudonymKey(std::move(*bytes));
 }
 

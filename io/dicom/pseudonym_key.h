@@ -22,9 +22,9 @@ class PseudonymKey {
   explicit PseudonymKey(std::string secret) : m_secret(std::move(secret)) {}
   /// A new key, forgotten with the object.
   static Expected<PseudonymKey> random();
-  /// The bytes of `file`, or a new key stored there, readable by its owner alone, where there is no such file.
+  /// The bytes of `path`, or a new key stored there, readable by its owner alone, where there is no such file.
   /// @return ErrorCode::wrongUse where the file is no key, ErrorCode::resource where it can be neither read nor made.
-  static Expected<PseudonymKey> ofFile(const std::filesystem::path& file);
+  static Expected<PseudonymKey> ofFile(const std::filesystem::path& path);
 
   /// A UID under 2.25 for an original one (in the layout of uidOf).
   std::string uid(std::string_view original) const;

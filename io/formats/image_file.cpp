@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cctype>
 #include <cerrno>
 #include <cmath>
@@ -13,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <system_error>
 #include <type_traits>
 #include <vector>
@@ -124,6 +126,81 @@ Expected<void> checkGzip(const fs::path& path) {
                    path.string(), reason);
 }
 
+// Bytes that the zlib or gzip stream unpacks to which begins where `file` stands; nothing where it is damaged.
+std::optional<uint64_t> unpackedBytes(std::istream& file) {
+  z_stream stream{};
+  if (inflateInit2(&stream, MAX_WBITS + 32) != Z_OK) return {};
+  std::vector<char> in(1 << 16), out(1 << 18);
+  int state = Z_OK;
+  while (state == Z_OK) {
+    file.read(in.data(), static_cast<std::streamsize>(in.size()));
+    if (file.gcount() == 0) break;
+    stream.next_in = reinterpret_cast<Bytef*>(in.data());
+    stream.avail_in = static_cast<uInt>(file.gcount());
+    do {
+      stream.next_out = reinterpret_cast<Bytef*>(out.data());
+      stream.avail_out = static_cast<uInt>(out.size());
+      state = inflate(&stream, Z_NO_FLUSH);
+    } while (state == Z_OK && stream.avail_out == 0);
+    if (state == Z_BUF_ERROR) state = Z_OK;  // it wants more
+  }
+  const uint64_t bytes = stream.total_out;
+  inflateEnd(&stream);
+  if (state != Z_STREAM_END) return {};
+  return bytes;
+}
+
+// The MetaImage library waits forever for the rest of compressed voxels that are damaged or too few.
+Expected<void> checkCompressedMeta(const fs::path& path, uint64_t expectedBytes) {
+  std::ifstream header(path, std::ios::binary);
+  bool compressed = false;
+  for (std::string line; std::getline(header, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    const size_t equals = std::min(line.find('='), line.size() - 1);
+    const size_t from = std::min(line.find_first_not_of(" =", equals), line.size());
+    const std::string value = line.substr(from, line.find_last_not_of(' ') + 1 - from);
+    if (line.starts_with("CompressedData ")) compressed = value.find_first_of("Tt1") == 0;
+    if (!line.starts_with("ElementDataFile")) continue;
+    if (!compressed) return {};
+    std::ifstream other(path.parent_path() / value, std::ios::binary);
+    const auto bytes = unpackedBytes(value == "LOCAL" || value == "Local" || value == "local" ? header : other);
+    if (bytes && *bytes >= expectedBytes) return {};
+    break;
+  }
+  return makeError(ErrorCode::badInput,
+                   "{}: the file is cut off or its compressed voxels are damaged; copy it again "
+                   "from the source",
+                   path.string());
+}
+
+// ITK aborts the program where the axes of a NIfTI header are not numbers. Offsets: nifti1.h.
+Expected<void> checkNiftiAxes(const fs::path& path) {
+  constexpr float kLargest = 1e6F;  // mm: a kilometre from the scanner
+  std::array<char, 348> header{};
+  const std::unique_ptr<gzFile_s, decltype(&gzclose)> file(gzopen(path.c_str(), "rb"), gzclose);
+  if (!file || gzread(file.get(), header.data(), header.size()) != static_cast<int>(header.size())) return {};
+  const bool swapped = header[0] == 0;  // else it begins with the low byte of 348
+  const auto sane = [&](size_t from, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      std::array<char, sizeof(float)> bytes{};
+      std::copy_n(&header[from + i * sizeof(float)], bytes.size(), bytes.begin());
+      if (swapped) std::reverse(bytes.begin(), bytes.end());
+      if (!(std::abs(std::bit_cast<float>(bytes)) <= kLargest)) return false;
+    }
+    return true;
+  };
+  const auto used = [&](size_t code) { return header[code] != 0 || header[code + 1] != 0; };
+  const bool spacing = sane(76, 4), quaternion = !used(252) || sane(256, 6), matrix = !used(254) || sane(280, 12);
+  if (spacing && quaternion && matrix) return {};
+  return makeError(ErrorCode::badGeometry,
+                   "{}: the {} in the NIfTI header is not finite or beyond all bounds; write the "
+                   "file anew from its source",
+                   path.string(),
+                   !spacing      ? "voxel spacing (pixdim)"
+                   : !quaternion ? "orientation (qform)"
+                                 : "orientation (sform)");
+}
+
 Vec3 toVec3(const std::vector<double>& v) { return {v[0], v[1], v[2]}; }
 
 Expected<ImageFileInfo> describe(const itk::ImageIOBase& header, const Format& format, const fs::path& path) {
@@ -175,6 +252,9 @@ Expected<OpenFile> openFile(const fs::path& path) {
   }
   if (std::string_view(format->name) == "MetaImage") {
     if (auto sound = checkMetaHeader(path); !sound) return passError(sound);
+  }
+  if (std::string_view(format->name) == "NIfTI") {
+    if (auto sound = checkNiftiAxes(path); !sound) return passError(sound);
   }
   OpenFile open{makeIo(*format), {}};
   const SilentCerr silent;
@@ -326,6 +406,10 @@ Expected<ImageFile> readImage(const fs::path& path) {
   }
   const SilentCerr silent;
   try {
+    if (open->info.format == "MetaImage") {
+      auto whole = checkCompressedMeta(path, static_cast<uint64_t>(open->reader->GetImageSizeInBytes()));
+      if (!whole) return passError(whole);
+    }
     return readPixels(*open, path);
   } catch (const std::bad_alloc&) {
     return makeError(ErrorCode::resource, "{}: there is not enough memory for this volume", path.string());

@@ -49,7 +49,7 @@ std::unique_ptr<DcmElement> identifying(const ProfileRow& row) {
     return sequence;
   }
   DcmElement* element = nullptr;
-  DcmItem::newDicomElement(element, tag);
+  DcmItem::newDicomElementWithVR(element, tag);
   if (vr == "OB" || vr == "UN") {
     element->putUint8Array(reinterpret_cast<const Uint8*>("SMITH!"), 6);
   } else if (vr == "OW") {
@@ -130,7 +130,7 @@ class Case {
   }
 
   void checkBasic(DcmItem& item, DcmElement* element) {
-    const ProfileAction action = simpleAction(m_row.basic);
+    const ProfileAction action = simpleAction(m_row);
     if (action == ProfileAction::remove) {
       EXPECT_EQ(element, nullptr);
       return;
@@ -234,11 +234,15 @@ TEST_F(ConfidentialityProfile, AgreesWithTheDictionaryOnTheRepresentationOfValue
 }
 
 TEST_F(ConfidentialityProfile, ChoosesTheSafeOneOfACompoundAction) {
+  const auto simpleAction = [](ProfileAction action) {
+    return dicom::simpleAction({0x00080080, "LO", action, ProfileOption::none});
+  };
   EXPECT_EQ(simpleAction(ProfileAction::removeOrEmpty), ProfileAction::empty);
   EXPECT_EQ(simpleAction(ProfileAction::removeOrDummy), ProfileAction::dummy);
   EXPECT_EQ(simpleAction(ProfileAction::emptyOrDummy), ProfileAction::dummy);
   EXPECT_EQ(simpleAction(ProfileAction::removeEmptyOrDummy), ProfileAction::dummy);
   EXPECT_EQ(simpleAction(ProfileAction::removeEmptyOrMapUids), ProfileAction::mapUids);
+  EXPECT_EQ(dicom::simpleAction(*profileRow(0x00081110)), ProfileAction::remove) << "may not be empty";
 }
 
 }  // namespace

@@ -152,7 +152,7 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair(StackKey::imageType, std::vector<const char*>{"ORIGINAL\\PRIMARY\\AXIAL", "A\\B\\C",
                                                                             "DERIVED\\SECONDARY\\AXIAL"}),
                     std::pair(StackKey::frameOfReference, std::vector<const char*>{"1.2.1", "1.2.2", "1.2.3"})),
-    [](const auto& info) { return fmt::format("Key{}", static_cast<int>(info.param.first)); });
+    [](const auto& test) { return fmt::format("Key{}", static_cast<int>(test.param.first)); });
 
 TEST(SeriesSplit, NamesPartsInAPersonsWords) {
   const auto namesOf = [](StackKey k, const char* a, const char* b) {

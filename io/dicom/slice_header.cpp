@@ -164,6 +164,7 @@ void finishPlane(Instance& i) {
   i.plane.rows = i.rows;
   i.plane.columns = i.columns;
   i.plane.instanceNumber = i.instanceNumber;
+  i.plane.frameOfReferenceUid = i.stackKeys[static_cast<size_t>(StackKey::frameOfReference)];
   i.positionMm = i.plane.positionMm.value_or(image::Point3{});
 }
 

@@ -22,13 +22,14 @@ bool unpack(std::span<const uint8_t> segment, uint8_t* out, size_t count) {
   size_t in = 0;
   for (size_t done = 0; done < count;) {
     if (in >= segment.size()) return false;
-    const int control = static_cast<int8_t>(segment[in++]);
-    if (control == -128) continue;
-    const auto length = static_cast<size_t>(control < 0 ? 1 - control : control + 1);
-    const size_t needed = control < 0 ? 1 : length;
+    const size_t control = segment[in++];
+    if (control == 128) continue;
+    const bool isRun = control > 128;
+    const size_t length = isRun ? 257 - control : control + 1;
+    const size_t needed = isRun ? 1 : length;
     if (needed > segment.size() - in || length > count - done) return false;
     uint8_t* const to = out + 2 * done;
-    if (control < 0) {
+    if (isRun) {
       for (size_t i = 0; i < length; ++i) to[2 * i] = segment[in];
     } else {
       for (size_t i = 0; i < length; ++i) to[2 * i] = segment[in + i];

@@ -106,22 +106,12 @@ void printSeries(const Series& s, const Packages& packages, size_t number, size_
   printLine("UID", s.id());
 }
 
-// What was seen and not used, one line for each kind.
-void printSkipped(const io::dicom::SkippedFiles& skipped) {
+void printRemarks(const io::Source& source) {
   std::string text;
-  const auto line = [&](int count, std::string_view what) {
-    if (count > 0) text += fmt::format("Skipped: {} {}\n", count, what);
-  };
-  line(skipped.notDicom, "not DICOM");
-  for (const auto& [what, n] : skipped.notCtImages) line(n, "x " + what);
-  line(skipped.copies, "copies of files that are in their series already");
-  line(skipped.zipFiles, "ZIP files within; to read one give its own path");
-  line(skipped.danglingLinks, "links to nothing");
-  line(skipped.otherFiles, "pipes, sockets or devices");
-  line(skipped.unreadableFolders, "folders without permission to read");
-  if (skipped.missing > 0)
-    text += fmt::format("Missing: {} images that the DICOMDIR names; copy the whole disc\n", skipped.missing);
-  for (const auto& file : skipped.damaged) text += fmt::format("Damaged: {}\n", file.reason);
+  for (const std::string& remark : source.remarks) text += remark + "\n";
+  const std::string skipped = io::describeSkipped(source.skipped);
+  if (!skipped.empty()) text += fmt::format("Not used: {}\n", skipped);
+  for (const auto& file : source.skipped.damaged) text += fmt::format("Damaged: {}\n", file.reason);
   if (!text.empty()) fmt::print("\n{}", text);
 }
 
@@ -129,7 +119,7 @@ void printText(const io::Source& source, const Packages& packages) {
   fmt::print("{}: {} CT series\n", source.path.string(), source.series.size());
   for (size_t i = 0; i < source.series.size(); ++i)
     printSeries(source.series[i], packages, i + 1, source.series.size());
-  printSkipped(source.skipped);
+  printRemarks(source);
 }
 
 json optional(const std::optional<double>& value) { return value ? json(*value) : json(nullptr); }
@@ -206,6 +196,7 @@ void printJson(const io::Source& source, const Packages& packages) {
   json damaged = json::array();
   for (const auto& file : source.skipped.damaged)
     damaged.push_back({{"path", file.path.string()}, {"reason", file.reason}});
+  j["remarks"] = source.remarks;
   j["skipped"] = {{"notDicom", source.skipped.notDicom},
                   {"notCtImages", source.skipped.notCtImages},
                   {"damaged", damaged},

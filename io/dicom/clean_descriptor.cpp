@@ -26,8 +26,8 @@ const std::set<std::string, std::less<>>& safeWords() {
       "LOWDOSE", "LOW", "DOSE", "ULTRALOW", "NODULE", "ANGIO", "PERFUSION", "DUAL", "ENERGY", "SCAN", "STUDY", "SERIES",
       // Contrast and phase
       "CONTRAST", "NONCONTRAST", "NATIVE", "PLAIN", "ENHANCED", "UNENHANCED", "IV", "ORAL", "KM", "NC", "CE", "WITH",
-      "WITHOUT", "W", "WO", "ARTERIAL", "VENOUS", "PORTAL", "PORTOVENOUS", "DELAYED", "EQUILIBRIUM", "PHASE", "LATE",
-      "PRE", "POST",
+      "WITHOUT", "W", "WO", "NO", "NON", "NOT", "ARTERIAL", "VENOUS", "PORTAL", "PORTOVENOUS", "DELAYED", "EQUILIBRIUM",
+      "PHASE", "LATE", "PRE", "POST",
       // Reconstruction
       "RECON", "RECONSTRUCTION", "MPR", "MIP", "MINIP", "VRT", "KERNEL", "STANDARD", "STD", "SOFT", "TISSUE", "BONE",
       "BONEPLUS", "DETAIL", "EDGE", "SMOOTH", "MEDIUM", "THIN", "THICK", "SLICE", "SLICES", "WINDOW", "FILTER", "ASIR",
@@ -61,22 +61,42 @@ std::string toUpper(std::string_view word) {
   return upper;
 }
 
+bool isAboutContrast(const std::string& upper) {
+  static const std::set<std::string, std::less<>> words = {"CONTRAST", "KM", "CE",   "IV",
+                                                           "ORAL",     "W",  "WITH", "ENHANCED"};
+  return words.contains(upper);
+}
+
+// Is text[start, end) the W of "W/O" or "w/o"?
+bool endsWithWithout(std::string_view text, size_t start, size_t end) {
+  return end - start == 1 && (text[start] | 0x20) == 'w' && end + 1 < text.size() && text[end] == '/' &&
+         (text[end + 1] | 0x20) == 'o' && (end + 2 == text.size() || !isPartOfWord(text[end + 2]));
+}
+
 }  // namespace
 
 std::string cleanDescriptor(std::string_view text) {
-  std::vector<std::string_view> words;
+  std::vector<std::string> words;
   for (size_t i = 0; i < text.size();) {
     const size_t start = i;
     while (i < text.size() && isPartOfWord(text[i])) ++i;
     std::string_view word = text.substr(start, i - start);
     while (!word.empty() && word.back() == '.') word.remove_suffix(1);
-    if (!word.empty()) words.push_back(word);
+    if (!word.empty()) words.emplace_back(word);
     if (i == start) ++i;
+    if (endsWithWithout(text, start, i)) {  // "W/O" is one word
+      words.back() = "WO";
+      i += 2;
+    }
   }
   std::string kept;
+  bool lostOne = false;
   for (size_t i = 0; i < words.size(); ++i) {
     const bool beforeMm = i + 1 < words.size() && toUpper(words[i + 1]) == "MM";
-    if (!isSafe(toUpper(words[i]), beforeMm)) continue;
+    // What is lost may have been "without" in some language: nothing about contrast is better than the opposite.
+    const bool lost = !isSafe(toUpper(words[i]), beforeMm) || (lostOne && isAboutContrast(toUpper(words[i])));
+    lostOne = lost;
+    if (lost) continue;
     if (!kept.empty()) kept += ' ';
     kept += words[i];
   }

@@ -25,8 +25,8 @@ struct Samples {
   bool isSigned = false;
 };
 
-/// No frame holds more pixels for each of its bytes: a small file shall not ask for gigabytes. The most that an image
-/// of one value reaches with the encoders of DCMTK and OpenJPEG at 2048 x 2048 is 35,000 (JPEG 2000).
+/// No frame holds more pixels for each of its bytes: a small file shall not ask for gigabytes. Blank images of
+/// 2048 x 2048 by the encoders of DCMTK and OpenJPEG stay below it (a test).
 inline constexpr uint64_t kMaxPixelsPerByte = 65'536;
 
 /// Decodes by the frame's transfer syntax; canDecode in library.h says which can be.

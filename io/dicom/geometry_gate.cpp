@@ -19,9 +19,10 @@ constexpr double kParallelTolerance = 1e-3;      // of direction cosines: 0.06 d
 constexpr double kPixelSpacingTolerance = 1e-3;  // relative
 constexpr double kGapRatio = 1.75;               // a step this much longer than the others has lost slices
 
-constexpr double kFarthestMm = 1e6;       // from the origin: beyond it a position is garbage
-constexpr size_t kMostOrientations = 64;  // told apart; a series of more is no stack, whatever they are
-constexpr int kMostMissing = 10000;       // slices of one gap that are counted
+constexpr double kSmallestPixelMm = 1e-3;  // no scanner of patients comes near; smaller is a damaged number
+constexpr double kFarthestMm = 1e6;        // from the origin: beyond it a position is garbage
+constexpr size_t kMostOrientations = 64;   // told apart; a series of more is no stack, whatever they are
+constexpr int kMostMissing = 10000;        // slices of one gap that are counted
 
 // Written so that NaN fails.
 bool isPlace(const Point3& p) {
@@ -412,9 +413,10 @@ Stack buildStack(Planes slices, std::vector<size_t>& members) {
 }  // namespace
 
 bool saysWhereItLies(const SlicePlane& s) {
-  return s.positionMm && s.rowDirection && s.columnDirection && s.rows > 0 && s.columns > 0 && s.pixelSpacingXMm > 0 &&
-         s.pixelSpacingYMm > 0 && s.pixelSpacingXMm < kFarthestMm && s.pixelSpacingYMm < kFarthestMm &&
-         isPlace(*s.positionMm) && isUnit(*s.rowDirection) && isUnit(*s.columnDirection) &&
+  return s.positionMm && s.rowDirection && s.columnDirection && s.rows > 0 && s.columns > 0 &&
+         s.pixelSpacingXMm >= kSmallestPixelMm && s.pixelSpacingYMm >= kSmallestPixelMm &&
+         s.pixelSpacingXMm < kFarthestMm && s.pixelSpacingYMm < kFarthestMm && isPlace(*s.positionMm) &&
+         isUnit(*s.rowDirection) && isUnit(*s.columnDirection) &&
          std::abs(dot(*s.rowDirection, *s.columnDirection)) < kUnitTolerance;
 }
 

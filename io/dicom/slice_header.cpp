@@ -9,6 +9,7 @@
 #include <dcmtk/dcmdata/dcuid.h>
 
 #include "io/dicom/dataset.h"
+#include "io/dicom/fragments.h"
 #include "io/dicom/library.h"
 #include "io/dicom/slice.h"
 #include "io/dicom/text.h"
@@ -16,7 +17,6 @@
 namespace lynceus::io::dicom {
 namespace {
 
-constexpr uint32_t kItem = 0xFFFEE000, kSequenceEnd = 0xFFFEE0DD;
 constexpr int kMaxFrames = 20'000;
 
 uint32_t tagOf(const DcmTagKey& key) { return uint32_t{key.getGroup()} << 16 | key.getElement(); }
@@ -210,85 +210,6 @@ std::string objectName(const std::string& sopClass, const std::string& modality)
 
 bool isEnhanced(const std::string& sopClass) {
   return sopClass == UID_EnhancedCTImageStorage || sopClass == UID_LegacyConvertedEnhancedCTImageStorage;
-}
-
-uint32_t littleEndian(std::span<const uint8_t> b) {
-  return uint32_t{b[0]} | uint32_t{b[1]} << 8 | uint32_t{b[2]} << 16 | uint32_t{b[3]} << 24;
-}
-
-struct FragmentItem {
-  uint64_t start = 0;  // of the item's tag
-  PixelLayout::Fragment bytes;
-};
-
-// The items that hold compressed pixels, the offset table first.
-Expected<std::vector<FragmentItem>> listFragments(ByteReader& file, uint64_t offset) {
-  std::vector<FragmentItem> items;
-  for (;;) {
-    const auto head = file.view(offset, 8);
-    const uint32_t tag = head.size() < 8 ? 0 : littleEndian(head.first(2)) << 16 | littleEndian(head.subspan(2, 2));
-    if (tag == kSequenceEnd) return items;
-    const uint32_t length = head.size() < 8 ? 0 : littleEndian(head.subspan(4));
-    if (tag != kItem || length > file.size() - offset - 8) {
-      return makeError(ErrorCode::badInput,
-                       "{}: its compressed pixels are cut off or damaged at byte {}; copy it again from the source",
-                       file.name(), offset);
-    }
-    items.push_back({offset, {offset + 8, length}});
-    offset += 8 + uint64_t{length};
-    if (items.size() > kMaxElements) {
-      return makeError(ErrorCode::badInput, "{}: its pixels are in more than {} fragments", file.name(), kMaxElements);
-    }
-  }
-}
-
-// Where each frame's fragments begin by the offset table, whose entries count from the first fragment on; empty where
-// there is no whole table.
-std::vector<uint64_t> startsByTable(ByteReader& file, const PixelLayout::Fragment& table, size_t frames) {
-  std::vector<uint8_t> entries(frames * 4);
-  if (table.length != entries.size() || !file.read(table.offset, entries)) return {};
-  std::vector<uint64_t> starts;
-  for (size_t f = 0; f < frames; ++f) {
-    starts.push_back(table.offset + table.length + littleEndian(std::span(entries).subspan(f * 4, 4)));
-  }
-  return starts;
-}
-
-// The same by the marker with which every JPEG, JPEG-LS and JPEG 2000 image begins.
-std::vector<uint64_t> startsByMarker(ByteReader& file, const std::vector<FragmentItem>& items) {
-  std::vector<uint64_t> starts;
-  for (size_t k = 1; k < items.size(); ++k) {
-    const auto head = items[k].bytes.length < 2 ? std::span<const uint8_t>{} : file.view(items[k].bytes.offset, 2);
-    if (head.size() == 2 && head[0] == 0xFF && (head[1] == 0xD8 || head[1] == 0x4F)) starts.push_back(items[k].start);
-  }
-  return starts;
-}
-
-// Which fragments belong to which frame (PS3.5 section A.4): one each, or as the offset table or the markers say.
-Expected<std::vector<std::vector<PixelLayout::Fragment>>> fragmentsOfFrames(ByteReader& file, uint64_t offset,
-                                                                            size_t frames) {
-  const auto items = listFragments(file, offset);
-  if (!items) return passError(items);
-  std::vector<std::vector<PixelLayout::Fragment>> result(frames);
-  if (items->size() == frames + 1) {
-    for (size_t f = 0; f < frames; ++f) result[f].push_back((*items)[f + 1].bytes);
-    return result;
-  }
-  std::vector<uint64_t> starts;
-  if (items->size() > frames) starts = startsByTable(file, items->front().bytes, frames);
-  if (starts.empty() && items->size() > frames) starts = startsByMarker(file, *items);
-  if (starts.size() != frames) {
-    return makeError(ErrorCode::badInput,
-                     "{}: its {} frames lie in {} fragments and nothing says which belong together; export the study "
-                     "again, uncompressed",
-                     file.name(), frames, items->empty() ? 0 : items->size() - 1);
-  }
-  size_t frame = 0;
-  for (size_t k = 1; k < items->size(); ++k) {
-    while (frame + 1 < frames && (*items)[k].start >= starts[frame + 1]) ++frame;
-    result[frame].push_back((*items)[k].bytes);
-  }
-  return result;
 }
 
 // Uncompressed frames follow each other; what the file lacks of them is said here, for the pixels are read much later.

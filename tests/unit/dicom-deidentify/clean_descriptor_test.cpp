@@ -17,7 +17,12 @@ TEST(CleanDescriptor, KeepsWhatASeriesIsAndLosesWhoItIs) {
       {"CHEST Doe^Jane 3mm", "CHEST 3mm"},
       {"Lung_Br57_5 mm", "Lung Br57 5 mm"},
       {"LUNG\\STANDARD", "LUNG STANDARD"},
-      {"CT CHEST W/O CONTRAST", "CT CHEST W CONTRAST"},
+      {"CT CHEST W/O CONTRAST", "CT CHEST WO CONTRAST"},
+      {"chest w/o", "chest WO"},
+      {"ABD W/ORAL CONTRAST", "ABD W ORAL CONTRAST"},
+      {"NON-CONTRAST CHEST", "NON CONTRAST CHEST"},
+      {"THORAX OHNE KM LUNG", "THORAX LUNG"},  // never the opposite of what was said
+      {"THORAX SANS IV CONTRAST LUNG", "THORAX LUNG"},
       {"Dr. Miller, age 67, MRN 4711", ""},
       {"chest 20240131 10:11", "chest"},
       {"CHEST.", "CHEST"},

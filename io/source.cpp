@@ -218,8 +218,8 @@ Expected<Source> openFile(const fs::path& path, job::Context& context) {
   auto source = openFolder(path, folder, false, context);
   if (!source) return source;
   std::erase_if(source->series, [&](const Series& s) {
-    return s.identity.seriesUid != slice->identity.seriesUid || s.identity.studyUid != slice->identity.studyUid ||
-           s.identity.patientId != slice->identity.patientId;
+    return s.identity.seriesUid != slice->identity->seriesUid || s.identity.studyUid != slice->identity->studyUid ||
+           s.identity.patientId != slice->identity->patientId;
   });
   return source;
 }

@@ -33,7 +33,7 @@ size_t removeCopies(std::vector<SliceHeaders>& files) {
   std::map<std::array<std::string, 4>, std::vector<size_t>> byUid;
   for (size_t i = 0; i < files.size(); ++i) {
     const std::string& uid = files[i].instances.front().sopInstanceUid;
-    const SeriesIdentity& identity = files[i].identity;
+    const SeriesIdentity& identity = *files[i].identity;
     if (!uid.empty()) byUid[{identity.studyUid, identity.seriesUid, identity.patientId, uid}].push_back(i);
   }
   std::vector<std::vector<size_t>> groups;

@@ -286,7 +286,22 @@ class DataSetParser {
       if (!done) return done;
     }
     while (!m_levels.empty()) pop();
+    indexRoot();
     return {};
+  }
+
+  // By tag, the first of equal ones first: files have them in this order, except damaged ones.
+  void indexRoot() {
+    const auto& elements = m_set.m_elements;
+    for (int i = 0; i < static_cast<int>(elements.size()); i = elements[static_cast<size_t>(i)].next) {
+      m_set.m_root.push_back(i);
+    }
+    const auto byTag = [&](int a, int b) {
+      return elements[static_cast<size_t>(a)].tag < elements[static_cast<size_t>(b)].tag;
+    };
+    if (!std::is_sorted(m_set.m_root.begin(), m_set.m_root.end(), byTag)) {
+      std::stable_sort(m_set.m_root.begin(), m_set.m_root.end(), byTag);
+    }
   }
 
   // The end of what is open here: nothing in it may reach beyond.
@@ -414,6 +429,12 @@ Expected<std::optional<DataSet>> DataSet::read(ByteReader& file, Extent extent) 
 }
 
 const DataSet::Element* DataSet::find(Tag tag, int parent) const {
+  if (parent == kRoot && !m_root.empty()) {
+    const auto tagAt = [&](int i) { return m_elements[static_cast<size_t>(i)].tag; };
+    const auto at =
+        std::lower_bound(m_root.begin(), m_root.end(), tag, [&](int i, Tag wanted) { return tagAt(i) < wanted; });
+    return at != m_root.end() && tagAt(*at) == tag ? &m_elements[static_cast<size_t>(*at)] : nullptr;
+  }
   const auto end =
       parent == kRoot ? m_elements.size() : static_cast<size_t>(m_elements[static_cast<size_t>(parent)].next);
   for (size_t i = static_cast<size_t>(parent + 1); i < end; i = static_cast<size_t>(m_elements[i].next)) {

@@ -82,6 +82,7 @@ class DataSet {
   bool m_bigEndian = false;
   uint64_t m_dataSetOffset = 0;
   std::vector<Element> m_elements;
+  std::vector<int> m_root;  // elements of the data set itself, by tag
   std::string m_values;
   std::optional<PixelData> m_pixelData;
 };

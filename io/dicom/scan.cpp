@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <iterator>
+#include <memory>
+#include <mutex>
 #include <system_error>
 #include <tuple>
-
-#include <omp.h>
 
 #include "core/parallel.h"
 #include "io/dicom/copies.h"
@@ -35,6 +34,24 @@ std::string compressionOf(const std::vector<Instance>& instances) {
   if (!same) return "several compressions";
   return transferSyntaxName(uid) + (canDecode(uid) ? "" : ", which cannot be decoded");
 }
+
+// One copy in memory for all slices that say the same: of 100,000 files it is the largest part.
+class SharedIdentities {
+ public:
+  void share(std::shared_ptr<const SeriesIdentity>& identity) {
+    const std::lock_guard lock(m_mutex);
+    auto& known = m_bySeries[identity->seriesUid];
+    if (known && *known == *identity) {
+      identity = known;
+    } else {
+      known = identity;
+    }
+  }
+
+ private:
+  std::mutex m_mutex;
+  std::map<std::string, std::shared_ptr<const SeriesIdentity>> m_bySeries;
+};
 
 // Instances of one Series Instance UID, and the identity of the first file by path.
 struct Group {
@@ -72,8 +89,8 @@ void addParts(Group group, std::vector<Series>& series) {
 std::vector<Series> groupIntoSeries(std::vector<SliceHeaders> headers) {
   std::map<std::array<std::string, 3>, Group> groups;
   for (SliceHeaders& h : headers) {
-    Group& group = groups[{h.identity.studyUid, h.identity.seriesUid, h.identity.patientId}];
-    if (group.instances.empty()) group.identity = std::move(h.identity);
+    Group& group = groups[{h.identity->studyUid, h.identity->seriesUid, h.identity->patientId}];
+    if (group.instances.empty()) group.identity = *h.identity;
     std::move(h.instances.begin(), h.instances.end(), std::back_inserter(group.instances));
   }
   std::vector<Series> series;
@@ -101,14 +118,16 @@ Expected<ScanResult> scanFiles(const std::vector<Location>& files, job::Context&
   prepareLibrary();
   const auto count = static_cast<int64_t>(files.size());
   std::vector<HeaderResult> found(files.size(), HeaderResult{NotDicom{}});
-  std::atomic<int64_t> done = 0;
+  SharedIdentities identities;
+  std::mutex progress;
+  int64_t done = 0;
   parallelFor(count, [&](int64_t i) {
     if (context.cancelled()) return;
     const auto k = static_cast<size_t>(i);
     found[k] = readSliceHeaders(files[k]);
-    const int64_t n = ++done;
-    if (omp_get_thread_num() == 0)
-      context.progress(static_cast<double>(n) / static_cast<double>(count), "reading headers");
+    if (auto* header = found[k] ? std::get_if<SliceHeaders>(&*found[k]) : nullptr) identities.share(header->identity);
+    const std::lock_guard lock(progress);
+    context.progress(static_cast<double>(++done) / static_cast<double>(count), "reading headers");
   });
   if (context.cancelled()) return makeError(ErrorCode::cancelled, "stopped while reading headers");
   ScanResult result;

@@ -75,6 +75,7 @@ struct SeriesIdentity {
   int seriesNumber = 0;
   std::optional<double> sliceThicknessMm, kvp;
   bool textGuessed = false;  ///< the file's character set was wrong or absent, and guessed
+  friend bool operator==(const SeriesIdentity&, const SeriesIdentity&) = default;
 };
 
 /// A series of DICOM slices, or an image file seen as one (then `instances` is empty).

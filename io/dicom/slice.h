@@ -1,6 +1,7 @@
 // One DICOM file: its header, and its pixels as Hounsfield units.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <variant>
@@ -14,8 +15,8 @@ namespace lynceus::io::dicom {
 
 /// The CT slices of one file as its header describes them, with the series they belong to.
 struct SliceHeaders {
-  std::vector<Instance> instances;  ///< one for each frame; of a file with one image: one
-  SeriesIdentity identity;
+  std::vector<Instance> instances;                 ///< one for each frame; of a file with one image: one
+  std::shared_ptr<const SeriesIdentity> identity;  ///< of many slices it is the same
 };
 
 /// A DICOM file that is not a CT image.

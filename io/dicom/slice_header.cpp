@@ -311,7 +311,7 @@ Expected<std::variant<SliceHeaders, OtherObject, NotDicom>> readSliceHeaders(con
                      file->name());
   }
   SliceHeaders headers;
-  headers.identity = readIdentity(set);
+  headers.identity = std::make_shared<const SeriesIdentity>(readIdentity(set));
   Instance common = readInstance(set);
   if (auto fine = checkImage(set, common, enhanced, file->name()); !fine) return passError(fine);
   common.file = location;

@@ -51,7 +51,8 @@ TEST_F(InfoConvert, InfoTellsWhatARadiographerAsks) {
   EXPECT_EQ(o.error, "");
   for (const char* expected :
        {"1 CT series", "CHEST 1mm", "Doe^Jane, ID P1", "2024-01-31", "8 x 6 x 11 voxels of 0.5 x 0.5 x 2.5 mm",
-        "27.5 mm", "uncompressed", "regular: 11 slices every 2.5 mm", "Skipped: 1 not DICOM"}) {
+        "27.5 mm", "uncompressed", "regular: 11 slices every 2.5 mm", "Not used: 1 file that is not DICOM",
+        "refuses it: the coverage along the patient is 27.50 mm"}) {
     EXPECT_THAT(o.out, HasSubstr(expected));
   }
 }

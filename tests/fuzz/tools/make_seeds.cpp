@@ -96,7 +96,7 @@ void makeEnhanced(DcmDataset& d) {
     item(frame, DCM_PlanePositionSequence, 0)
         ->putAndInsertString(DCM_ImagePositionPatient, fmt::format("0\\0\\{}", 2 * i).c_str());
   }
-  const std::vector<Uint16> pixels(3 * 120, 1000);
+  const std::vector<Uint16> pixels(size_t{3} * 120, 1000);
   d.putAndInsertUint16Array(DCM_PixelData, pixels.data(), static_cast<unsigned long>(pixels.size()));
 }
 

@@ -306,10 +306,9 @@ class DataSetParser {
 
   // The end of what is open here: nothing in it may reach beyond.
   uint64_t limit() const {
-    for (auto level = m_levels.rbegin(); level != m_levels.rend(); ++level) {
-      if (level->end != kNoEnd) return level->end;
-    }
-    return m_file->size();
+    const auto known =
+        std::find_if(m_levels.rbegin(), m_levels.rend(), [](const Level& level) { return level.end != kNoEnd; });
+    return known == m_levels.rend() ? m_file->size() : known->end;
   }
 
   Expected<void> takeFragment(const Header& h) {

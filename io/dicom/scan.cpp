@@ -17,8 +17,6 @@
 namespace lynceus::io::dicom {
 namespace {
 
-namespace fs = std::filesystem;
-
 using HeaderResult = Expected<std::variant<SliceHeaders, OtherObject, NotDicom>>;
 
 std::string nameOfWhole(const SeriesIdentity& identity) {

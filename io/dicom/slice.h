@@ -27,7 +27,7 @@ struct OtherObject {
 struct NotDicom {};
 
 /// Reads up to the pixel data. An error names the file and what is wrong with it. Any thread.
-Expected<std::variant<SliceHeaders, OtherObject, NotDicom>> readSliceHeaders(const Location& file);
+Expected<std::variant<SliceHeaders, OtherObject, NotDicom>> readSliceHeaders(const Location& location);
 
 struct SlicePixels {
   double largestRoundingHu = 0;  ///< 0 where slope and intercept are integral

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <map>
 
@@ -269,19 +270,37 @@ void printTable(const Medians& medians, const fs::path& inputs) {
   }
 }
 
-template <class Body>
-void measure(const std::string& name, size_t expected, const Body& body) {
-  benchmark::RegisterBenchmark(name.c_str(),
-                               [=](benchmark::State& state) {
-                                 for (auto _ : state) {
-                                   if (body() != expected)
-                                     die(name + " gave another number of voxels or files than there are");
-                                 }
-                               })
-      ->Iterations(1)
-      ->UseRealTime()
-      ->Unit(benchmark::kMillisecond)
-      ->ReportAggregatesOnly();
+struct Measurement {
+  std::string name;
+  size_t expected;  ///< voxels or files that the body must have seen
+  std::function<size_t()> body;
+};
+
+class MeasurementRun : public benchmark::internal::Benchmark {
+ public:
+  explicit MeasurementRun(Measurement m) : Benchmark(m.name.c_str()), m_measurement(std::move(m)) {}
+  void Run(benchmark::State& state) override {
+    while (state.KeepRunning()) {
+      if (m_measurement.body() != m_measurement.expected)
+        die(m_measurement.name + " gave another number of voxels or files than there are");
+    }
+  }
+
+ private:
+  Measurement m_measurement;
+};
+
+// The library owns what it is given.
+void registerAll(std::vector<Measurement> measurements) {
+  std::vector<benchmark::internal::Benchmark*> runs;
+  for (Measurement& m : measurements) runs.push_back(new MeasurementRun(std::move(m)));
+  for (benchmark::internal::Benchmark* run : runs) {
+    benchmark::internal::RegisterBenchmarkInternal(run)
+        ->Iterations(1)
+        ->UseRealTime()
+        ->Unit(benchmark::kMillisecond)
+        ->ReportAggregatesOnly();
+  }
 }
 
 void measureLoading(const fs::path& folder) {
@@ -290,10 +309,10 @@ void measureLoading(const fs::path& folder) {
   const std::vector<std::string> files = filesOf(folder);
   const io::Source source = must(io::openSource(folder, context));
   constexpr size_t kVoxels = kVolumeBytes / sizeof(int16_t);
-  measure(name + "/ours", kVoxels, [=] { return loadOurs(folder); });
-  measure(name + "/ours/load", kVoxels, [=] { return loadOurs(source); });
-  measure(name + "/itk", kVoxels, [=] { return loadItk(files); });
-  measure(name + "/itk/threads", kVoxels, [=] { return loadItkOnAllThreads(files); });
+  registerAll({{name + "/ours", kVoxels, [=] { return loadOurs(folder); }},
+               {name + "/ours/load", kVoxels, [=] { return loadOurs(source); }},
+               {name + "/itk", kVoxels, [=] { return loadItk(files); }},
+               {name + "/itk/threads", kVoxels, [=] { return loadItkOnAllThreads(files); }}});
 }
 
 void measureScanning(const fs::path& folder) {
@@ -301,9 +320,9 @@ void measureScanning(const fs::path& folder) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     if (entry.is_regular_file()) files.push_back(entry.path());
   }
-  measure("scan/ours", files.size(), [=] { return scanOurs(folder); });
-  measure("scan/itk", files.size(), [=] { return scanItk(folder); });
-  measure("scan/dcmdump", kDumped, [=] { return dumpEach(files); });
+  registerAll({{"scan/ours", files.size(), [=] { return scanOurs(folder); }},
+               {"scan/itk", files.size(), [=] { return scanItk(folder); }},
+               {"scan/dcmdump", kDumped, [=] { return dumpEach(files); }}});
 }
 
 void writeInputs(const fs::path& folder) {

@@ -7,7 +7,7 @@ namespace fs = std::filesystem;
 using namespace lynceus;
 
 static fs::path folderWithSlices() {
-  const fs::path folder = fs::path(fuzz::folder()) / "media";
+  fs::path folder = fs::path(fuzz::folder()) / "media";
   fs::create_directories(folder);
   test::CtFile slice;
   for (slice.instanceNumber = 1; slice.instanceNumber <= 4; ++slice.instanceNumber, slice.z += 2.5)

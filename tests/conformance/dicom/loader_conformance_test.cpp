@@ -124,19 +124,19 @@ const std::vector<ExpectedSeries>& expectedSeries() {
 class LoaderConformance : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    s_data = test::testData("loader_conformance");
-    if (s_data.empty()) return;
-    s_out = std::make_unique<test::TemporaryFolder>();
+    g_data = test::testData("loader_conformance");
+    if (g_data.empty()) return;
+    g_out = std::make_unique<test::TemporaryFolder>();
     const std::string command =
         fmt::format("/usr/bin/python3 '{}/tests/conformance/dicom/reference.py' '{}' '{}' 2>/dev/null",
-                    LYNCEUS_SOURCE_DIR, s_data.string(), s_out->path().string());
-    s_hasReferences = std::system(command.c_str()) == 0;
+                    LYNCEUS_SOURCE_DIR, g_data.string(), g_out->path().string());
+    g_hasReferences = std::system(command.c_str()) == 0;
     readIndex();
   }
-  static void TearDownTestSuite() { s_out.reset(); }
+  static void TearDownTestSuite() { g_out.reset(); }
 
   static void readIndex() {
-    std::ifstream index(*s_out / "index.tsv");
+    std::ifstream index(*g_out / "index.tsv");
     for (std::string line; std::getline(index, line);) {
       std::istringstream in(line);
       std::string path, number;
@@ -145,16 +145,16 @@ class LoaderConformance : public testing::Test {
       Reference r;
       in >> r.decoder >> r.frames >> r.rows >> r.columns;
       r.hu.resize(r.frames * r.rows * r.columns);
-      std::ifstream(*s_out / (number + ".f32"), std::ios::binary)
+      std::ifstream(*g_out / (number + ".f32"), std::ios::binary)
           .read(reinterpret_cast<char*>(r.hu.data()), static_cast<std::streamsize>(r.hu.size() * sizeof(float)));
-      s_references[path.starts_with("./") ? path.substr(2) : path] = std::move(r);
+      g_references[path.starts_with("./") ? path.substr(2) : path] = std::move(r);
     }
   }
 
-  static inline fs::path s_data;
-  static inline std::unique_ptr<test::TemporaryFolder> s_out;
-  static inline bool s_hasReferences = false;
-  static inline std::map<std::string, Reference> s_references;
+  static inline fs::path g_data;
+  static inline std::unique_ptr<test::TemporaryFolder> g_out;
+  static inline bool g_hasReferences = false;
+  static inline std::map<std::string, Reference> g_references;
 };
 
 /// The file that this one was compressed from, where it is there.
@@ -260,41 +260,41 @@ void check(const std::string& file, const Row& row, bool hasReferences) {
 }
 
 TEST_F(LoaderConformance, GivesTheValuesOfOtherDecodersOrSaysWhyNot) {
-  if (s_data.empty()) GTEST_SKIP() << test::kNoTestData;
+  if (g_data.empty()) GTEST_SKIP() << test::kNoTestData;
   std::string table =
       "| file | transfer syntax | result | max difference to another decoder, HU | to the original, HU "
       "|\n|---|---|---|---|---|\n";
-  for (const std::string& file : filesBelow(s_data)) {
-    const Row row = readAll(s_data / file, file, s_references);
-    check(file, row, s_hasReferences);
+  for (const std::string& file : filesBelow(g_data)) {
+    const Row row = readAll(g_data / file, file, g_references);
+    check(file, row, g_hasReferences);
     table += fmt::format("| {} | {} | {}{} | {}{} | {} |\n", file, row.syntax,
                          row.loaded ? "" : "refused: ", row.loaded ? row.result : withoutFolder(row.result),
                          differenceText(row.toDecoder), row.decoder.empty() ? "" : " (" + row.decoder + ")",
                          differenceText(row.toOriginal));
   }
   report("loader_files.md", table);
-  if (!s_hasReferences) GTEST_SKIP() << "python3-pydicom is not installed: loaded, but compared with nothing";
+  if (!g_hasReferences) GTEST_SKIP() << "python3-pydicom is not installed: loaded, but compared with nothing";
 }
 
 TEST_F(LoaderConformance, EqualsTheRawFileBitForBitWhereTheSyntaxIsLossless) {
-  if (s_data.empty()) GTEST_SKIP() << test::kNoTestData;
-  if (!s_hasReferences) GTEST_SKIP() << "python3-pydicom is not installed";
+  if (g_data.empty()) GTEST_SKIP() << test::kNoTestData;
+  if (!g_hasReferences) GTEST_SKIP() << "python3-pydicom is not installed";
   int same = 0;
-  for (const std::string& file : filesBelow(s_data / "cornerstone3D_ts")) {
+  for (const std::string& file : filesBelow(g_data / "cornerstone3D_ts")) {
     const std::string shown = "cornerstone3D_ts/" + file;
     if (!originalOf(shown).empty() && !entryFor(kLossy, shown) && !entryFor(kRefused, shown) &&
-        readAll(s_data / shown, shown, s_references).toOriginal == 0)
+        readAll(g_data / shown, shown, g_references).toOriginal == 0)
       ++same;
   }
   EXPECT_EQ(same, 12) << "CTImage in 10 lossless syntaxes, CT1 and CT2 in JPEG 2000";
 }
 
 TEST_F(LoaderConformance, GivesEverySeriesItsVerdict) {
-  if (s_data.empty()) GTEST_SKIP() << test::kNoTestData;
+  if (g_data.empty()) GTEST_SKIP() << test::kNoTestData;
   std::string table = "| folder | series | slices | gate | result |\n|---|---|---|---|---|\n";
-  for (const std::string& folder : foldersWithFiles(s_data)) {
+  for (const std::string& folder : foldersWithFiles(g_data)) {
     job::Context context;
-    const auto source = openSource(s_data / folder, context);
+    const auto source = openSource(g_data / folder, context);
     const auto& all = expectedSeries();
     const auto expected =
         std::find_if(all.begin(), all.end(), [&](const ExpectedSeries& e) { return e.folder == folder; });

@@ -78,7 +78,9 @@ std::function<std::string(std::string)> nested(size_t depth, bool undefined) {
   };
 }
 
-std::string withoutPreamble(std::string bytes) { return bytes.substr(mustFind(bytes, tagBytes(0x0008, 0x0008))); }
+std::string withoutPreamble(const std::string& bytes) {
+  return bytes.substr(mustFind(bytes, tagBytes(0x0008, 0x0008)));
+}
 
 std::string pixelLengthOf(std::string bytes, uint32_t length) {
   const size_t at = mustFind(bytes, tagBytes(0x7FE0, 0x0010) + "OW");
@@ -106,7 +108,7 @@ std::function<std::string(std::string)> hugeFrame(unsigned char marker) {
 
 /// A deflated file whose stream is a header and `mib` of zeros.
 std::function<std::string(std::string)> deflateBomb(unsigned mib, bool inPixels) {
-  return [=](std::string bytes) {
+  return [=](const std::string& bytes) {
     const std::string uid = "1.2.840.10008.1.2.1.99";
     std::string meta = bytes.substr(0, 132) + tagBytes(2, 0x10) + "UI" + little(uid.size(), 2) + uid;
     const size_t start = mustFind(bytes, tagBytes(0x0008, 0x0008));

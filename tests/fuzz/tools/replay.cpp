@@ -25,19 +25,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 namespace {
 
 constexpr unsigned kHangSeconds = 60;
-std::string crashFile;  // NOLINT(*-avoid-non-const-global-variables): a signal handler has no other way to these two
-const Bytes* running = nullptr;
+std::string g_crashFile;  // a signal handler has no other way to these two
+const Bytes* g_running = nullptr;
 
 void keepInput(int signal) {
-  const int file = open(crashFile.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
-  [[maybe_unused]] const ssize_t written = write(file, running->data(), running->size());
+  const int file = open(g_crashFile.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
+  [[maybe_unused]] const ssize_t written = write(file, g_running->data(), g_running->size());
   close(file);
   std::signal(signal, SIG_DFL);
   std::raise(signal);
 }
 
 void run(const Bytes& input) {
-  running = &input;
+  g_running = &input;
   alarm(kHangSeconds);
   LLVMFuzzerTestOneInput(input.data(), input.size());
   alarm(0);
@@ -119,7 +119,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s SEEDS REGRESSIONS MUTATIONS\n", argv[0]);
     return 2;
   }
-  crashFile = (fs::current_path() / ("crash-" + fs::path(argv[0]).filename().string().substr(7))).string();
+  g_crashFile = (fs::current_path() / ("crash-" + fs::path(argv[0]).filename().string().substr(7))).string();
   for (const int signal : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGALRM}) std::signal(signal, keepInput);
   const std::vector<Bytes> seeds = filesIn(argv[1]), regressions = filesIn(argv[2]);
   if (seeds.empty()) {

@@ -36,7 +36,7 @@ class DeidentifyCommand : public testing::Test {
     EXPECT_TRUE(file.loadFile(OFFilename((m_folder / out / files(out).front()).c_str())).good());
     OFString text;
     file.getDataset()->findAndGetOFStringArray(tag, text);
-    return text.c_str();
+    return {text.data(), text.size()};
   }
 
   void writeStudy(const std::string& description = "CHEST 1mm") {

@@ -23,7 +23,7 @@ class Deidentify : public testing::Test {
   std::string text(const DcmTagKey& tag) {
     OFString value;
     m_set.findAndGetOFStringArray(tag, value);
-    return value.c_str();
+    return {value.data(), value.size()};
   }
   bool has(const DcmTagKey& tag) { return m_set.tagExists(tag); }
 
@@ -49,7 +49,7 @@ TEST_F(Deidentify, SaysWhatWasDoneInTheWordsOfDicom) {
     ASSERT_TRUE(m_set.findAndGetSequenceItem(DCM_DeidentificationMethodCodeSequence, item, i).good());
     OFString value;
     item->findAndGetOFString(DCM_CodeValue, value);
-    codes += std::string(value.c_str()) + " ";
+    codes += std::string(value.data(), value.size()) + " ";
   }
   EXPECT_EQ(codes, "113100 113105 113107 ");
 }
@@ -181,9 +181,10 @@ TEST_F(Deidentify, DropsOverlaysWithWhatDescribesThemAndImagesInSequences) {
 }
 
 TEST_F(Deidentify, IsLinearInTheNumberOfElements) {
-  for (Uint16 group = 0x0009; group < 0x0009 + 2 * 40; group += 2) {
-    for (Uint16 element = 0x1000; element < 0x1000 + 2000; ++element) {
-      m_set.insert(new DcmLongString(DcmTag(group, element, EVR_LO)), OFFalse, OFFalse);
+  for (int group = 0x0009; group < 0x0009 + 2 * 40; group += 2) {
+    for (int element = 0x1000; element < 0x1000 + 2000; ++element) {
+      const DcmTag tag(static_cast<Uint16>(group), static_cast<Uint16>(element), EVR_LO);
+      m_set.insert(new DcmLongString(tag), OFFalse, OFFalse);
     }
   }
   ASSERT_EQ(m_set.card(), 80000u);

@@ -63,7 +63,7 @@ std::unique_ptr<DcmElement> identifying(const ProfileRow& row) {
 std::string textOf(DcmItem& item, const DcmTagKey& tag) {
   OFString text;
   item.findAndGetOFStringArray(tag, text);
-  return text.c_str();
+  return {text.data(), text.size()};
 }
 
 bool sameBytes(DcmElement& a, DcmElement& b) {

@@ -12,7 +12,6 @@ using image::Point3;
 using image::Vec3;
 using test::CtFile;
 using test::WrittenScan;
-using testing::AnyOf;
 using testing::Contains;
 using testing::HasSubstr;
 

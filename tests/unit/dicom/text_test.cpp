@@ -15,7 +15,7 @@ namespace {
 
 // UTF-8 in another encoding, by the C library: an opinion that does not come from the code under test.
 std::string encoded(const char* encoding, const std::string& utf8) {
-  const iconv_t converter = iconv_open(encoding, "UTF-8");
+  iconv_t converter = iconv_open(encoding, "UTF-8");
   std::string from = utf8, into(utf8.size() * 4 + 16, '\0');
   char* in = from.data();
   char* out = into.data();

@@ -8,7 +8,6 @@
 namespace lynceus::image {
 namespace {
 
-using testing::Each;
 using testing::ElementsAre;
 
 std::vector<int16_t> noise(size_t count) {
@@ -27,7 +26,7 @@ Geometry slice3x4(double spacingZ) {
 
 TEST(SliceStack, CopiesBitByBitWhereTheShiftIsWhole) {
   const auto hu = noise(12);
-  std::vector<int16_t> out(6 * 5);
+  std::vector<int16_t> out(size_t{6} * 5);
   shiftSlice(hu, 4, {2, 1}, -1024, out, 6);
   for (int y = 0; y < 5; ++y) {
     for (int x = 0; x < 6; ++x) {

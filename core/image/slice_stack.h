@@ -37,9 +37,8 @@ struct StackPlan {
 inline constexpr double kMostGrowth = 4;
 
 /// Every slice becomes a slice of the grid: the slices lie evenly along the normal, whatever their sideways shift.
-/// @param slice  size.x, size.y and spacingMm.x, .y of one slice; direction (orthonormal); spacingMm.z = the distance
-/// of
-///   the slices along the normal. Its origin is not used.
+/// @param slice  of one slice: size.x, size.y, spacingMm.x, spacingMm.y; of the stack: direction (orthonormal) and
+/// spacingMm.z, the distance of the slices along the normal. Its origin is not used.
 /// @param firstPixelsMm  LPS, ascending along the normal; at least one.
 /// @return a grid with rows and columns added so that no pixel of any slice is lost, or ErrorCode::badGeometry.
 Expected<StackPlan> planShear(const Geometry& slice, std::span<const Point3> firstPixelsMm);

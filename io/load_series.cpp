@@ -23,8 +23,10 @@ using image::StackPlan;
 
 constexpr size_t kMostRemarks = 20;  // about single slices
 
-std::string remedyFor(GeometryClass c) {
-  switch (c) {
+std::string remedyFor(const dicom::GeometryReport& report) {
+  const bool atOnePlace = report.geometryClass == GeometryClass::duplicate && !report.resamplable();
+  if (atOnePlace) return "give a series whose slices cover a volume";
+  switch (report.geometryClass) {
     case GeometryClass::gap:
       return "send the whole series again from the scanner or the PACS, or interpolate with --accept-geometry";
     case GeometryClass::duplicate:
@@ -49,7 +51,7 @@ tl::unexpected<Error> refuseGeometry(const Source& source, const Series& series)
   }
   return makeError(ErrorCode::badGeometry, "series '{}' is not a regular volume ({}): {}{}; {}", series.name(),
                    geometryClassName(series.report.geometryClass), series.report.verdict(), left,
-                   remedyFor(series.report.geometryClass));
+                   remedyFor(series.report));
 }
 
 image::Geometry geometryOf(const Series& series) {

@@ -121,6 +121,16 @@ TEST_F(SourceTest, RefusesASeriesWithAMissingSlice) {
                 "20.0 mm (images 7 and 9"));
 }
 
+TEST_F(SourceTest, DoesNotOfferToResampleSlicesThatAllLieAtOnePlace) {
+  test::writeSeries(m_folder.path(), {}, 4, 0);
+  const auto source = open();
+  ASSERT_TRUE(source);
+  const auto loaded = loadSeries(*source, 0, m_context, {true});
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code, ErrorCode::badGeometry);
+  EXPECT_THAT(loaded.error().message, HasSubstr("lie at the same place, z = 0.0 mm; give a series whose slices cover"));
+}
+
 TEST_F(SourceTest, NamesTheFileThatIsCutOff) {
   test::writeSeries(m_folder.path(), {}, 5);
   std::filesystem::resize_file(m_folder / "s3.dcm", std::filesystem::file_size(m_folder / "s3.dcm") - 50);

@@ -4,9 +4,6 @@
 #include "io/formats/image_file.h"
 #include "tests/fuzz/file.h"
 
-// ITK 5.2 loses what it holds when a compressed NRRD file turns out damaged.
-extern "C" const char* __lsan_default_suppressions() { return "leak:libITKNrrdIO"; }
-
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr std::array kNames{"image.nii", "image.nii.gz", "image.mha", "image.nrrd"};
   if (size == 0) return 0;

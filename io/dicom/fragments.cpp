@@ -15,9 +15,13 @@ struct ItemHeader {
 };
 
 // Compressed files are little endian.
+uint32_t littleEndian(std::span<const uint8_t> b) {
+  return uint32_t{b[0]} | uint32_t{b[1]} << 8 | uint32_t{b[2]} << 16 | uint32_t{b[3]} << 24;
+}
+
 ItemHeader itemHeader(std::span<const uint8_t> b) {
-  const auto word = [&](size_t i) { return static_cast<uint32_t>(b[i] | b[i + 1] << 8); };
-  return {word(0) << 16 | word(2), word(4) | word(6) << 16};
+  const uint32_t tag = littleEndian(b);
+  return {tag << 16 | tag >> 16, littleEndian(b.subspan(4))};
 }
 
 // The items that hold the pixels: the offset table first, then the fragments.
@@ -53,10 +57,6 @@ Expected<Fragments> listItems(ByteReader& file, uint64_t offset) {
     }
   }
   return found;
-}
-
-uint32_t littleEndian(std::span<const uint8_t> b) {
-  return uint32_t{b[0]} | uint32_t{b[1]} << 8 | uint32_t{b[2]} << 16 | uint32_t{b[3]} << 24;
 }
 
 // Where each frame's first fragment lies by the offset table, whose entries count from the first item after it to an

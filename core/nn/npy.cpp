@@ -86,13 +86,13 @@ std::vector<float> convertHalf(const std::string& raw) {
   return out;
 }
 
-struct Type {
+struct FileType {
   const char* name;
   size_t bytes;
   void (*fill)(const std::string& raw, Tensor& t);
 };
 
-constexpr Type kTypes[] = {
+constexpr FileType kTypes[] = {
     {"<f4", 4, [](const std::string& raw, Tensor& t) { t.data = convert<float, float>(raw); }},
     {"<f8", 8, [](const std::string& raw, Tensor& t) { t.data = convert<double, float>(raw); }},
     {"<f2", 2, [](const std::string& raw, Tensor& t) { t.data = convertHalf(raw); }},
@@ -105,8 +105,8 @@ constexpr Type kTypes[] = {
     {"|b1", 1, [](const std::string& raw, Tensor& t) { t.data = convert<uint8_t, int64_t>(raw); }},
 };
 
-const Type* findType(const std::string& name) {
-  for (const Type& t : kTypes)
+const FileType* findType(const std::string& name) {
+  for (const FileType& t : kTypes)
     if (name == t.name) return &t;
   return nullptr;
 }
@@ -124,7 +124,7 @@ Expected<Tensor> readNpy(const std::filesystem::path& file) {
     return makeError(ErrorCode::badInput, "{}: not a .npy file: write it with numpy.save", file.string());
   const auto header = parseHeader(text);
   if (!header) return makeError(ErrorCode::badInput, "{}: damaged .npy header", file.string());
-  const Type* type = findType(header->type);
+  const FileType* type = findType(header->type);
   if (!type)
     return makeError(ErrorCode::unsupported, "{}: type \"{}\" is not supported: save it as float32", file.string(),
                      header->type);
@@ -143,10 +143,23 @@ Expected<Tensor> readNpy(const std::filesystem::path& file) {
   return t;
 }
 
+namespace {
+
+const char* descriptionOf(Type type) {
+  switch (type) {
+    case Type::i64: return "<i8";
+    case Type::i8: return "|i1";
+    case Type::u8: return "|u1";
+    default: return "<f4";
+  }
+}
+
+}  // namespace
+
 Expected<void> writeNpy(const std::filesystem::path& file, const Tensor& tensor) {
   const std::string shape = fmt::format("{}{}", fmt::join(tensor.shape, ", "), tensor.shape.size() == 1 ? "," : "");
-  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}",
-                                   tensor.isFloat() ? "<f4" : "<i8", shape);
+  std::string header =
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descriptionOf(tensor.type()), shape);
   constexpr size_t kPrefix = 10, kAlignment = 64;  // numpy.save aligns the data; the header ends with a line feed
   header.append((kAlignment - (kPrefix + header.size() + 1) % kAlignment) % kAlignment, ' ');
   header += '\n';

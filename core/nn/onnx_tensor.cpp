@@ -66,8 +66,9 @@ void fillFromRaw(int type, const std::string& raw, Tensor& t) {
     case Proto::UINT32: t.data = widenRaw<uint32_t>(raw); break;
     case Proto::INT16: t.data = widenRaw<int16_t>(raw); break;
     case Proto::UINT16: t.data = widenRaw<uint16_t>(raw); break;
-    case Proto::INT8: t.data = widenRaw<int8_t>(raw); break;
-    default: t.data = widenRaw<uint8_t>(raw); break;  // UINT8, BOOL
+    case Proto::INT8: t.data = std::vector<int8_t>(raw.begin(), raw.end()); break;
+    case Proto::UINT8: t.data = std::vector<uint8_t>(raw.begin(), raw.end()); break;
+    default: t.data = widenRaw<uint8_t>(raw); break;  // BOOL
   }
 }
 
@@ -87,6 +88,8 @@ void fillFromFields(const Proto& p, Tensor& t) {
       for (const int32_t v : p.int32_data()) floats.push_back(bfloatToFloat(static_cast<uint16_t>(v)));
       break;
     case Proto::INT64: ints.assign(p.int64_data().begin(), p.int64_data().end()); break;
+    case Proto::INT8: t.data = std::vector<int8_t>(p.int32_data().begin(), p.int32_data().end()); return;
+    case Proto::UINT8: t.data = std::vector<uint8_t>(p.int32_data().begin(), p.int32_data().end()); return;
     default: ints.assign(p.int32_data().begin(), p.int32_data().end()); break;
   }
   if (isFloatType(p.data_type()))
@@ -169,8 +172,7 @@ Expected<Tensor> readOnnxTensor(const Proto& p, const std::filesystem::path& fol
   } else {
     fillFromFields(p, t);
   }
-  const size_t have = t.isFloat() ? t.floats().size() : t.ints().size();
-  if (have != static_cast<size_t>(*count))
+  if (const size_t have = t.size(); have != static_cast<size_t>(*count))
     return makeError(ErrorCode::badInput, "{} values, but shape {} needs {}", have, shapeText(t.shape), *count);
   return t;
 }

@@ -5,12 +5,12 @@
 namespace lynceus::nn {
 
 std::optional<std::vector<int64_t>> OpCall::constantInts(size_t i) const {
-  if (!has(i) || !input(i).value || input(i).type.isFloat) return std::nullopt;
+  if (!has(i) || !input(i).value || input(i).type.type != Type::i64) return std::nullopt;
   return input(i).value->ints();
 }
 
 std::optional<std::vector<float>> OpCall::constantFloats(size_t i) const {
-  if (!has(i) || !input(i).value || !input(i).type.isFloat) return std::nullopt;
+  if (!has(i) || !input(i).value || !input(i).type.isFloat()) return std::nullopt;
   return input(i).value->floats();
 }
 

@@ -11,9 +11,16 @@
 
 namespace lynceus::nn {
 
+/// The order in memory. channelsLast: N, [D, [H,]] W, C for the logical N, C, [D, [H,]] W; a device's choice.
+enum class Layout : uint8_t { rowMajor, channelsLast };
+
 struct ValueType {
   Shape shape;
-  bool isFloat = true;
+  Type type = Type::f32;
+  Layout layout = Layout::rowMajor;
+
+  bool isFloat() const { return isFloating(type); }
+  size_t bytes() const { return static_cast<size_t>(elementCount(shape)) * bytesOf(type); }
 };
 
 struct Operand {

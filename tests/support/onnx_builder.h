@@ -125,11 +125,9 @@ class OnnxBuilder {
 
   static void fill(nn::onnx::TensorProto& proto, const nn::Tensor& value) {
     for (const int64_t d : value.shape) proto.add_dims(d);
-    proto.set_data_type(value.isFloat() ? Proto::FLOAT : Proto::INT64);
-    if (value.isFloat())
-      proto.set_raw_data(value.floats().data(), value.floats().size() * sizeof(float));
-    else
-      proto.set_raw_data(value.ints().data(), value.ints().size() * sizeof(int64_t));
+    constexpr Proto::DataType kTypes[] = {Proto::FLOAT, Proto::INT64, Proto::INT8, Proto::UINT8};
+    proto.set_data_type(kTypes[value.data.index()]);
+    proto.set_raw_data(value.bytes(), value.size() * bytesOf(value.type()));
   }
 
  private:

@@ -107,7 +107,7 @@ class CpuExecutable : public compute::Executable {
     if (!kernel) return call.refuse("there is no kernel for it; try --device reference");
     const std::vector<ValueType> types = outputTypes(node);
     for (const ValueType& type : types)
-      if (!type.isFloat) return call.refuse("it computes integers from the input; try --device reference");
+      if (!type.isFloat()) return call.refuse("it computes integers from the input; try --device reference");
     try {
       return (*kernel)(call, types);
     } catch (const dnnl::error& e) {

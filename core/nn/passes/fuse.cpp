@@ -83,8 +83,8 @@ void scaleConvolution(ResolvedGraph& resolved, Node& conv, const ChannelAffine& 
   conv.inputs.resize(3);
   conv.inputs[1] = conv.outputs[0] + "/folded_weights";
   conv.inputs[2] = conv.outputs[0] + "/folded_bias";
-  resolved.types[conv.inputs[1]] = {weights.shape, true};
-  resolved.types[conv.inputs[2]] = {bias.shape, true};
+  resolved.types[conv.inputs[1]] = {weights.shape};
+  resolved.types[conv.inputs[2]] = {bias.shape};
   resolved.graph.constants[conv.inputs[1]] = std::move(weights);
   resolved.graph.constants[conv.inputs[2]] = std::move(bias);
 }
@@ -132,9 +132,9 @@ void removeIdentities(ResolvedGraph& resolved) {
   for (Node& node : graph.nodes) {
     for (std::string& name : node.inputs)
       if (const auto it = renamed.find(name); it != renamed.end()) name = it->second;
-    const bool nothing =
-        node.op == "Identity" || node.op == "Dropout" ||
-        (node.op == "Cast" && resolved.types.at(node.outputs[0]).isFloat && resolved.types.at(node.inputs[0]).isFloat);
+    const bool nothing = node.op == "Identity" || node.op == "Dropout" ||
+                         (node.op == "Cast" && resolved.types.at(node.outputs[0]).isFloat() &&
+                          resolved.types.at(node.inputs[0]).isFloat());
     if (nothing && !isOutput(graph, node.outputs[0]))
       renamed[node.outputs[0]] = node.inputs[0];
     else

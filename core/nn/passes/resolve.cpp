@@ -44,7 +44,7 @@ class Resolver {
     if (auto ok = fixInputs(inputShapes); !ok) return passError(ok);
     removeDeadCode(m_out.graph);
     if (auto ok = refuseUnknownOperators(m_out.graph); !ok) return passError(ok);
-    for (const auto& [name, tensor] : m_out.graph.constants) m_out.types[name] = {tensor.shape, tensor.isFloat()};
+    for (const auto& [name, tensor] : m_out.graph.constants) m_out.types[name] = {tensor.shape, tensor.type()};
     collectNeeded();
     std::vector<Node> kept;
     for (const Node& node : m_out.graph.nodes) {
@@ -75,7 +75,7 @@ class Resolver {
         return makeError(ErrorCode::wrongUse, "input \"{}\" is {}, but the network takes {} (-1: any)", input.name,
                          shapeText(given), shapeText(input.shape));
       input.shape = given;
-      m_out.types[input.name] = {given, true};
+      m_out.types[input.name] = {given};
     }
     for (const auto& [name, shape] : inputShapes)
       if (!m_out.types.count(name)) return makeError(ErrorCode::wrongUse, "the network has no input \"{}\"", name);
@@ -113,7 +113,7 @@ class Resolver {
     if (call.inputCount() > kernel.mostInputs) return call.refuse("has {} inputs", call.inputCount());
     for (size_t i = 0; i < std::max(call.inputCount(), kernel.fewestInputs); ++i) {
       if (i < kernel.fewestInputs && !call.has(i)) return call.refuse("input {} is missing", i);
-      if (call.has(i) && kernel.accepts == reference::Accepts::floats && !call.input(i).type.isFloat)
+      if (call.has(i) && kernel.accepts == reference::Accepts::floats && !call.input(i).type.isFloat())
         return call.refuse("input {} holds integers", i);
     }
     return {};

@@ -7,11 +7,11 @@ namespace lynceus::nn::reference {
 namespace {
 
 Expected<std::vector<ValueType>> inferBinary(const OpCall& call) {
-  if (call.input(0).type.isFloat != call.input(1).type.isFloat) return call.refuse("mixes float and integer inputs");
+  if (call.input(0).type.type != call.input(1).type.type) return call.refuse("its inputs have different types");
   auto shape = broadcast(call.shape(0), call.shape(1));
   if (!shape)
     return call.refuse("shapes {} and {} do not broadcast", shapeText(call.shape(0)), shapeText(call.shape(1)));
-  return oneOutput(std::move(*shape), call.input(0).type.isFloat);
+  return oneOutput(std::move(*shape), call.input(0).type.type);
 }
 
 // The slope broadcasts to the input, never the other way round.

@@ -15,12 +15,12 @@ Expected<std::vector<ValueType>> inferConcat(const OpCall& call) {
     Shape rest = call.shape(i);
     const int64_t length = rest.size() == out.size() ? rest[*axis] : 0;
     if (rest.size() == out.size()) rest[*axis] = out[*axis];
-    if (rest != out || call.input(i).type.isFloat != call.input(0).type.isFloat)
+    if (rest != out || call.input(i).type.type != call.input(0).type.type)
       return call.refuse("inputs of shapes {} and {} do not fit along axis {}", shapeText(call.shape(0)),
                          shapeText(call.shape(i)), *axis);
     out[*axis] += length;
   }
-  return oneOutput(std::move(out), call.input(0).type.isFloat);
+  return oneOutput(std::move(out), call.input(0).type.type);
 }
 
 template <class T>
@@ -41,10 +41,12 @@ std::vector<T> join(const OpCall& call, const Shape& out, size_t axis) {
 std::vector<Tensor> concat(const OpCall& call, const std::vector<ValueType>& outputs) {
   const Shape& shape = outputs[0].shape;
   const auto axis = static_cast<size_t>(*checkedAxis(call.integer("axis", 1), static_cast<int64_t>(shape.size())));
-  if (elementCount(shape) == 0)
-    return oneTensor(outputs[0].isFloat ? Tensor::zeros(shape) : Tensor{shape, std::vector<int64_t>{}});
-  if (outputs[0].isFloat) return oneTensor({shape, join<float>(call, shape, axis)});
-  return oneTensor({shape, join<int64_t>(call, shape, axis)});
+  Tensor result = Tensor::zeros(shape, outputs[0].type);
+  if (elementCount(shape) == 0) return oneTensor(std::move(result));
+  std::visit(
+      [&](auto& values) { values = join<typename std::decay_t<decltype(values)>::value_type>(call, shape, axis); },
+      result.data);
+  return oneTensor(std::move(result));
 }
 
 LYN_REGISTER_OP(reference, "Concat", opset(4, 21), (Kernel{inferConcat, concat, 1, 4096, Accepts::anything}));

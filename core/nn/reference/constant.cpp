@@ -27,7 +27,7 @@ Expected<Tensor> constantValue(const OpCall& call) {
 Expected<std::vector<ValueType>> inferConstant(const OpCall& call) {
   const auto value = constantValue(call);
   if (!value) return passError(value);
-  return oneOutput(value->shape, value->isFloat());
+  return oneOutput(value->shape, value->type());
 }
 
 std::vector<Tensor> constant(const OpCall& call, const std::vector<ValueType>&) {
@@ -39,14 +39,17 @@ Expected<std::vector<ValueType>> inferConstantOfShape(const OpCall& call) {
   if (!shape) return call.refuse("the shape is only known while running: export with fixed shapes");
   const auto value = call.attribute<Tensor>("value", Tensor::zeros({1}));
   if (elementCount(value.shape) != 1) return call.refuse("value has {} elements", elementCount(value.shape));
-  return oneOutput(*shape, value.isFloat());
+  return oneOutput(*shape, value.type());
 }
 
 std::vector<Tensor> constantOfShape(const OpCall& call, const std::vector<ValueType>& outputs) {
   const auto value = call.attribute<Tensor>("value", Tensor::zeros({1}));
   const auto count = static_cast<size_t>(elementCount(outputs[0].shape));
-  if (value.isFloat()) return oneTensor({outputs[0].shape, std::vector<float>(count, value.floats()[0])});
-  return oneTensor({outputs[0].shape, std::vector<int64_t>(count, value.ints()[0])});
+  return std::visit(
+      [&](const auto& values) {
+        return oneTensor({outputs[0].shape, std::decay_t<decltype(values)>(count, values[0])});
+      },
+      value.data);
 }
 
 // start and end came with opset 15; both are clamped to the rank.
@@ -59,7 +62,7 @@ Shape shapeSlice(const OpCall& call) {
 }
 
 Expected<std::vector<ValueType>> inferShape(const OpCall& call) {
-  return oneOutput({static_cast<int64_t>(shapeSlice(call).size())}, false);
+  return oneOutput({static_cast<int64_t>(shapeSlice(call).size())}, Type::i64);
 }
 
 std::vector<Tensor> shape(const OpCall& call, const std::vector<ValueType>& outputs) {
@@ -75,28 +78,36 @@ Expected<std::vector<ValueType>> inferCast(const OpCall& call) {
     case Proto::FLOAT:
     case Proto::DOUBLE:
     case Proto::FLOAT16:
-    case Proto::BFLOAT16: return oneOutput(call.shape(0), true);  // all computed in float
+    case Proto::BFLOAT16: return oneOutput(call.shape(0));  // all computed in float
+    case Proto::INT8: return oneOutput(call.shape(0), Type::i8);
+    case Proto::UINT8: return oneOutput(call.shape(0), Type::u8);
     case Proto::BOOL:
     case Proto::INT32:
-    case Proto::INT64: return oneOutput(call.shape(0), false);
-    default: return call.refuse("cannot cast to type {}: cast to float, int32 or int64", to);
+    case Proto::INT64: return oneOutput(call.shape(0), Type::i64);
+    default: return call.refuse("cannot cast to type {}: cast to float, int32, int64, int8 or uint8", to);
   }
 }
 
-int64_t truncated(float v) { return std::fabs(v) < 9.2e18F ? static_cast<int64_t>(v) : 0; }
+// A float that no integer is near becomes 0; a narrower integer keeps the low bits, as in C.
+template <class To, class From>
+To converted(From v) {
+  if constexpr (std::is_same_v<From, float> && !std::is_same_v<To, float>)
+    return static_cast<To>(std::fabs(v) < 9.2e18F ? static_cast<int64_t>(v) : 0);
+  else
+    return static_cast<To>(v);
+}
 
 std::vector<Tensor> cast(const OpCall& call, const std::vector<ValueType>& outputs) {
   const Tensor& in = *call.input(0).value;
-  if (outputs[0].isFloat) {
-    if (in.isFloat()) return oneTensor(in);
-    return oneTensor({in.shape, std::vector<float>(in.ints().begin(), in.ints().end())});
-  }
-  std::vector<int64_t> out;
-  if (in.isFloat())
-    for (const float v : in.floats()) out.push_back(isBool(call) ? v != 0 : truncated(v));
-  else
-    for (const int64_t v : in.ints()) out.push_back(isBool(call) ? v != 0 : v);
-  return oneTensor({in.shape, std::move(out)});
+  Tensor out = Tensor::zeros(in.shape, outputs[0].type);
+  std::visit(
+      [&](const auto& from, auto& to) {
+        using To = typename std::decay_t<decltype(to)>::value_type;
+        for (size_t i = 0; i < to.size(); ++i)
+          to[i] = isBool(call) ? static_cast<To>(from[i] != 0) : converted<To>(from[i]);
+      },
+      in.data, out.data);
+  return oneTensor(std::move(out));
 }
 
 LYN_REGISTER_OP(reference, "Constant", opset(1, 21), (Kernel{inferConstant, constant, 0, 0}));

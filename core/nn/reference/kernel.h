@@ -23,7 +23,7 @@ struct Kernel {
 
 Registry<Kernel>& kernels();
 
-inline std::vector<ValueType> oneOutput(Shape shape, bool isFloat = true) { return {{std::move(shape), isFloat}}; }
+inline std::vector<ValueType> oneOutput(Shape shape, Type type = Type::f32) { return {{std::move(shape), type}}; }
 inline std::vector<Tensor> oneTensor(Tensor t) {
   std::vector<Tensor> tensors;
   tensors.push_back(std::move(t));

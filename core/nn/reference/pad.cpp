@@ -47,7 +47,7 @@ Expected<Padding> paddingOf(const OpCall& call) {
 }
 
 Expected<std::vector<ValueType>> inferPad(const OpCall& call) {
-  if (!call.input(0).type.isFloat) return call.refuse("the input holds integers");
+  if (!call.input(0).type.isFloat()) return call.refuse("the input holds integers");
   const auto p = paddingOf(call);
   if (!p) return passError(p);
   return oneOutput(p->output);

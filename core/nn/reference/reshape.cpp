@@ -31,7 +31,7 @@ Expected<std::vector<ValueType>> inferReshape(const OpCall& call) {
   if (open >= 0 && known > 0) out[open] = count / known;
   if (open >= 0 ? known == 0 || count % known != 0 : known != count)
     return call.refuse("an input of shape {} cannot become {}", shapeText(in), shapeText(*wanted));
-  return oneOutput(std::move(out), call.input(0).type.isFloat);
+  return oneOutput(std::move(out), call.input(0).type.type);
 }
 
 Expected<std::vector<ValueType>> inferFlatten(const OpCall& call) {
@@ -42,7 +42,7 @@ Expected<std::vector<ValueType>> inferFlatten(const OpCall& call) {
   if (axis < 0 || axis > rank) return call.refuse("axis {} for an input of shape {}", stated, shapeText(in));
   const int64_t rows = elementCount(Shape(in.begin(), in.begin() + axis));
   const int64_t columns = elementCount(Shape(in.begin() + axis, in.end()));
-  return oneOutput({rows, columns}, call.input(0).type.isFloat);
+  return oneOutput({rows, columns}, call.input(0).type.type);
 }
 
 // Axes are an attribute before opset 13 and an input since.
@@ -73,7 +73,7 @@ Expected<std::vector<ValueType>> inferSqueeze(const OpCall& call) {
     if (named && in[i] != 1) return call.refuse("axis {} of shape {} is not 1", i, shapeText(in));
     if (!named && !(axes->empty() && in[i] == 1)) out.push_back(in[i]);
   }
-  return oneOutput(std::move(out), call.input(0).type.isFloat);
+  return oneOutput(std::move(out), call.input(0).type.type);
 }
 
 Expected<std::vector<ValueType>> inferUnsqueeze(const OpCall& call) {
@@ -85,7 +85,7 @@ Expected<std::vector<ValueType>> inferUnsqueeze(const OpCall& call) {
   if (!axes) return passError(axes);
   Shape out = in;
   for (const int64_t a : *axes) out.insert(out.begin() + a, 1);
-  return oneOutput(std::move(out), call.input(0).type.isFloat);
+  return oneOutput(std::move(out), call.input(0).type.type);
 }
 
 // A network in training mode would not be a function of its input.

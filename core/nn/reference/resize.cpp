@@ -6,7 +6,7 @@ namespace lynceus::nn::reference {
 namespace {
 
 Expected<std::vector<ValueType>> inferResize(const OpCall& call) {
-  if (!call.input(0).type.isFloat) return call.refuse("the input holds integers");
+  if (!call.input(0).type.isFloat()) return call.refuse("the input holds integers");
   const auto plan = resizePlan(call);
   if (!plan) return passError(plan);
   return oneOutput(plan->output);

@@ -33,8 +33,7 @@ std::vector<T> readView(const View& view, const std::vector<T>& in) {
 }
 
 Tensor readView(const View& view, const Tensor& in) {
-  if (in.isFloat()) return {view.shape, readView(view, in.floats())};
-  return {view.shape, readView(view, in.ints())};
+  return std::visit([&](const auto& values) { return Tensor{view.shape, readView(view, values)}; }, in.data);
 }
 
 // A list that older operator sets have as an attribute and newer ones as an input.
@@ -118,7 +117,7 @@ template <Expected<View> (*kView)(const OpCall&)>
 Expected<std::vector<ValueType>> inferView(const OpCall& call) {
   const auto view = kView(call);
   if (!view) return passError(view);
-  return oneOutput(view->shape, call.input(0).type.isFloat);
+  return oneOutput(view->shape, call.input(0).type.type);
 }
 
 template <Expected<View> (*kView)(const OpCall&)>
@@ -157,7 +156,7 @@ Expected<std::vector<ValueType>> inferSplit(const OpCall& call) {
   const auto views = splitViews(call);
   if (!views) return passError(views);
   std::vector<ValueType> types;
-  for (const View& v : *views) types.push_back({v.shape, call.input(0).type.isFloat});
+  for (const View& v : *views) types.push_back({v.shape, call.input(0).type.type});
   return types;
 }
 
@@ -180,7 +179,7 @@ Expected<std::vector<ValueType>> inferGather(const OpCall& call) {
   Shape out(in.begin(), in.begin() + *axis);
   out.insert(out.end(), call.shape(1).begin(), call.shape(1).end());
   out.insert(out.end(), in.begin() + *axis + 1, in.end());
-  return oneOutput(std::move(out), call.input(0).type.isFloat);
+  return oneOutput(std::move(out), call.input(0).type.type);
 }
 
 template <class T>
@@ -201,8 +200,11 @@ std::vector<Tensor> gather(const OpCall& call, const std::vector<ValueType>& out
   const Tensor& in = *call.input(0).value;
   const auto& indices = call.input(1).value->ints();
   const auto axis = static_cast<size_t>(*checkedAxis(call.integer("axis", 0), static_cast<int64_t>(in.shape.size())));
-  if (in.isFloat()) return oneTensor({outputs[0].shape, gatherAlong(in.shape, axis, in.floats(), indices)});
-  return oneTensor({outputs[0].shape, gatherAlong(in.shape, axis, in.ints(), indices)});
+  return std::visit(
+      [&](const auto& values) {
+        return oneTensor({outputs[0].shape, gatherAlong(in.shape, axis, values, indices)});
+      },
+      in.data);
 }
 
 LYN_REGISTER_OP(reference, "Slice", opset(1, 21),

@@ -160,7 +160,7 @@ TEST(MemoryPlan, OfDenseBlocksIsWithinTenPercentOfTheBound) {
   Buffers buffers;
   size_t step = 0;
   for (size_t block = 0; block < 3; ++block) {
-    const size_t growth = size_t{32 * 1024} >> block;
+    const size_t growth = size_t{32} << (10 - block);
     for (size_t layer = 1; layer <= 12; ++layer, step += 2) {
       buffers.push_back({growth * layer, step, step + 1});             // everything so far, concatenated
       buffers.push_back({growth, step + 1, step + 2 * (13 - layer)});  // this layer's share, read by all that follow

@@ -14,9 +14,9 @@ struct GroupNormalization {
 Expected<GroupNormalization> groupNormalization(const OpCall& call);
 
 struct LayerNormalization {
-  int64_t rows = 1, size = 1;          ///< numbers of one row share mean and variance
-  Shape scaleStrides, biasStrides;     ///< by the normalised axes
-  Shape normalised;                    ///< these axes
+  int64_t rows = 1, size = 1;       ///< numbers of one row share mean and variance
+  Shape scaleStrides, biasStrides;  ///< by the normalised axes
+  Shape normalised;                 ///< these axes
 };
 
 /// Inputs: X, scale and optional bias that broadcast to the axes from attribute `axis` on.

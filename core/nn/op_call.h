@@ -100,7 +100,8 @@ std::optional<Shape> broadcast(const Shape& a, const Shape& b);
 /// Row-major strides in elements.
 Shape stridesOf(const Shape& shape);
 
-/// Strides in elements of a row-major operand that is read in the order of a shape it broadcasts to: 0 where it repeats.
+/// Strides in elements of a row-major operand that is read in the order of a shape it broadcasts to: 0 where it
+/// repeats.
 Shape broadcastStrides(const Shape& to, const Shape& operand);
 
 }  // namespace lynceus::nn

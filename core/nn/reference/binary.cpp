@@ -109,8 +109,8 @@ std::vector<Tensor> pow(const OpCall& call, const std::vector<ValueType>& output
     using Exponent = typename std::decay_t<decltype(exponents)>::value_type;
     if constexpr (sizeof(Base) > 1 && sizeof(Exponent) > 1)
       out.data = broadcastLoop<Base>(
-          out.shape, [](Base x, Exponent y) { return power(x, static_cast<double>(y)); },
-          Values<Base>{a.shape, bases}, Values<Exponent>{b.shape, exponents});
+          out.shape, [](Base x, Exponent y) { return power(x, static_cast<double>(y)); }, Values<Base>{a.shape, bases},
+          Values<Exponent>{b.shape, exponents});
   };
   std::visit(compute, a.data, b.data);
   return oneTensor(std::move(out));
@@ -119,7 +119,9 @@ std::vector<Tensor> pow(const OpCall& call, const std::vector<ValueType>& output
 // Any number of inputs: one after the other into an accumulator of the output's shape.
 template <class Accumulator, class T, class F>
 std::vector<Accumulator> accumulate(const OpCall& call, const Shape& shape, const F& f) {
-  const auto values = [&](size_t i) { return Values<T>{call.shape(i), std::get<std::vector<T>>(call.input(i).value->data)}; };
+  const auto values = [&](size_t i) {
+    return Values<T>{call.shape(i), std::get<std::vector<T>>(call.input(i).value->data)};
+  };
   auto result = broadcastLoop<Accumulator>(
       shape, [](T x) { return static_cast<Accumulator>(x); }, values(0));
   for (size_t i = 1; i < call.inputCount(); ++i)

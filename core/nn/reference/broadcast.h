@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <utility>
 
 #include "core/nn/op_call.h"
 
@@ -14,6 +15,11 @@ struct Values {
   const std::vector<T>& data;
 };
 
+template <class F, size_t kInputs, size_t... k, class... T>
+auto applyAt(const F& f, const std::array<int64_t, kInputs>& at, std::index_sequence<k...>, const Values<T>&... in) {
+  return f(in.data[at[k]]...);
+}
+
 /// f of every combination of the operands, in the order of `out`, to which each of them broadcasts.
 template <class Result, class F, class... T>
 std::vector<Result> broadcastLoop(const Shape& out, const F& f, const Values<T>&... in) {
@@ -22,10 +28,7 @@ std::vector<Result> broadcastLoop(const Shape& out, const F& f, const Values<T>&
   std::vector<Result> result(static_cast<size_t>(elementCount(out)));
   Shape index(out.size(), 0);
   for (Result& r : result) {
-    size_t operand = 0;
-    // Braces fix the order of evaluation, so `operand` counts up.
-    const std::tuple<T...> values{in.data[static_cast<size_t>(at[operand++])]...};
-    r = std::apply(f, values);
+    r = applyAt(f, at, std::index_sequence_for<T...>{}, in...);
     for (size_t d = out.size(); d-- > 0;) {
       for (size_t k = 0; k < at.size(); ++k) at[k] += strides[k][d];
       if (++index[d] < out[d]) break;

@@ -136,9 +136,8 @@ std::vector<Tensor> scatterElements(const OpCall& call, const std::vector<ValueT
   std::visit(
       [&](auto& values) {
         const auto& updates = std::get<std::decay_t<decltype(values)>>(call.input(2).value->data);
-        forElements(out.shape, *call.input(1).value, *axisOf(call, 0), [&](int64_t i, int64_t offset) {
-          put(values[offset], updates[i], *reductionOf(call));
-        });
+        forElements(out.shape, *call.input(1).value, *axisOf(call, 0),
+                    [&](int64_t i, int64_t offset) { put(values[offset], updates[i], *reductionOf(call)); });
       },
       out.data);
   return oneTensor(std::move(out));

@@ -25,7 +25,8 @@ Expected<Progression<T>> progressionOf(const OpCall& call) {
     given[i] = std::get<std::vector<T>>(value->data)[0];
   }
   const auto [start, limit, delta] = given;
-  const double count = std::ceil((static_cast<double>(limit) - static_cast<double>(start)) / static_cast<double>(delta));
+  const double count =
+      std::ceil((static_cast<double>(limit) - static_cast<double>(start)) / static_cast<double>(delta));
   if (delta == 0 || !(count < static_cast<double>(kMostSteps)))
     return call.refuse("from {} to {} in steps of {}", start, limit, delta);
   return Progression<T>{start, delta, static_cast<int64_t>(std::max(count, 0.0))};
@@ -117,16 +118,13 @@ std::vector<Tensor> oneHot(const OpCall& call, const std::vector<ValueType>& out
 
 int64_t countNonZero(const Tensor& in) {
   return std::visit(
-      [](const auto& values) {
-        return std::count_if(values.begin(), values.end(), [](auto v) { return v != 0; });
-      },
+      [](const auto& values) { return std::count_if(values.begin(), values.end(), [](auto v) { return v != 0; }); },
       in.data);
 }
 
 // How many there are decides the shape, so the input has to be constant.
 Expected<std::vector<ValueType>> inferNonZero(const OpCall& call) {
-  if (call.isDynamic(0))
-    return call.refuse("the size of its result depends on the image: end the network before it");
+  if (call.isDynamic(0)) return call.refuse("the size of its result depends on the image: end the network before it");
   return oneOutput({static_cast<int64_t>(call.shape(0).size()), countNonZero(*call.input(0).value)}, Type::i64);
 }
 

@@ -50,9 +50,9 @@ template <class Logic>
 std::vector<Tensor> logic(const OpCall& call, const std::vector<ValueType>& outputs) {
   const Tensor &a = *call.input(0).value, &b = *call.input(1).value;
   const auto truth = [](int64_t x, int64_t y) { return static_cast<int64_t>(Logic{}(x, y)); };
-  return oneTensor({outputs[0].shape,
-                    broadcastLoop<int64_t>(outputs[0].shape, truth, Values<int64_t>{a.shape, a.ints()},
-                                           Values<int64_t>{b.shape, b.ints()})});
+  return oneTensor(
+      {outputs[0].shape, broadcastLoop<int64_t>(outputs[0].shape, truth, Values<int64_t>{a.shape, a.ints()},
+                                                Values<int64_t>{b.shape, b.ints()})});
 }
 
 std::vector<Tensor> negation(const OpCall& call, const std::vector<ValueType>& outputs) {

@@ -83,12 +83,14 @@ void topOfLine(const T* x, const AxisLines& lines, bool largest, int64_t k, std:
   });
 }
 
-std::vector<Tensor> topK(const OpCall& call, const std::vector<ValueType>& outputs) {
+std::vector<Tensor> topK(const OpCall& call, const std::vector<ValueType>&) {
   const Top top = *topOf(call);
-  const AxisLines lines = linesAlong(call.shape(0), top.axis), to = linesAlong(outputs[0].shape, top.axis);
+  Shape shape = call.shape(0);  // either output may be absent
+  shape[top.axis] = top.k;
+  const AxisLines lines = linesAlong(call.shape(0), top.axis), to = linesAlong(shape, top.axis);
   const bool largest = call.integer("largest", 1) != 0;
-  Tensor best = Tensor::zeros(outputs[0].shape, call.input(0).type.type);
-  Tensor at = Tensor::zeros(outputs[0].shape, Type::i64);
+  Tensor best = Tensor::zeros(shape, call.input(0).type.type);
+  Tensor at = Tensor::zeros(shape, Type::i64);
   std::visit(
       [&](const auto& values) {
         auto& result = std::get<std::decay_t<decltype(values)>>(best.data);

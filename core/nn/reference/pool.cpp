@@ -96,12 +96,13 @@ int64_t columnMajor(int64_t voxel, const Int3& size, size_t spatialAxes) {
   return y + size[1] * x;
 }
 
-std::vector<Tensor> maxPool(const OpCall& call, const std::vector<ValueType>& outputs) {
+std::vector<Tensor> maxPool(const OpCall& call, const std::vector<ValueType>&) {
   const Shape5 in = lift(call.shape(0));
   const bool indices = call.node().outputs.size() > 1 && !call.node().outputs[1].empty();
   const bool columns = call.integer("storage_order", 0) != 0;
-  Tensor out = Tensor::zeros(outputs[0].shape);
-  Tensor where = indices ? Tensor::zeros(outputs[0].shape, Type::i64) : Tensor{{0}, std::vector<int64_t>{}};
+  const Shape shape = windowShape(call.shape(0), in.c, *poolingWindow(call));  // either output may be absent
+  Tensor out = Tensor::zeros(shape);
+  Tensor where = indices ? Tensor::zeros(shape, Type::i64) : Tensor{{0}, std::vector<int64_t>{}};
   forWindows(call, [&](const View& view, int64_t plane, int64_t at) {
     const float* x = call.floats(0) + plane * in.voxels();
     float largest = -std::numeric_limits<float>::infinity();
@@ -223,7 +224,8 @@ Expected<Shape> unpooledShape(const OpCall& call) {
   const std::vector<int64_t> ones(kernel.size(), 1);
   const auto strides = call.integers("strides", ones), pads = call.integers("pads", Shape(2 * kernel.size(), 0));
   if (strides.size() != kernel.size() || pads.size() != 2 * kernel.size())
-    return call.refuse("strides {} and pads {} for {} spatial axes", shapeText(strides), shapeText(pads), kernel.size());
+    return call.refuse("strides {} and pads {} for {} spatial axes", shapeText(strides), shapeText(pads),
+                       kernel.size());
   Shape out = in;
   constexpr int64_t kMost = 1 << 20;
   for (size_t i = 0; i < kernel.size(); ++i) {
@@ -242,8 +244,7 @@ Expected<std::vector<ValueType>> inferMaxUnpool(const OpCall& call) {
   return oneOutput(std::move(*shape));
 }
 
-// An index counts over the tensor that was pooled, whose axes may be shorter than those of the output; one that is
-// outside of it is left out.
+// An index counts over the whole output; one outside of it is left out.
 std::vector<Tensor> maxUnpool(const OpCall& call, const std::vector<ValueType>& outputs) {
   Tensor out = Tensor::zeros(outputs[0].shape);
   const auto& indices = call.input(1).value->ints();

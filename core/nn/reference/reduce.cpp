@@ -128,8 +128,9 @@ template <class Reduce, class T>
 std::vector<T> reduceAll(const std::vector<T>& in, const Shape& shape, const Reduction& r) {
   const auto kept = offsetsAlong(shape, r.reduced, false), along = offsetsAlong(shape, r.reduced, true);
   std::vector<T> out(kept.size());
-  parallelForLarge(static_cast<int64_t>(kept.size()), static_cast<int64_t>(in.size()),
-                   [&](int64_t i) { out[i] = Reduce::of(Line<T>{in.data() + kept[i], along}); });
+  parallelForLarge(static_cast<int64_t>(kept.size()), static_cast<int64_t>(in.size()), [&](int64_t i) {
+    out[i] = Reduce::of(Line<T>{in.data() + kept[i], along});
+  });
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/nn/passes/expand_quantized.h"
 #include "core/nn/reference/kernel.h"
 
 namespace lynceus::nn {
@@ -16,8 +17,6 @@ std::string advice(const std::string& op) {
   if (op == "GroupNormalization" || op == "LayerNormalization")
     return "export with opset 16, which writes the normalisation as simpler operators";
   if (op == "If" || op == "Loop" || op == "Scan") return "export by tracing with fixed shapes, not by scripting";
-  if (op == "QuantizeLinear" || op == "DequantizeLinear" || op == "QLinearConv" || op == "ConvInteger")
-    return "export the float32 network";
   if (op == "NonMaxSuppression" || op == "TopK" || op == "NonZero")
     return "end the network at its raw heads: boxes are decoded outside of it";
   if (op.find('.') != std::string::npos) return "export with the standard ONNX operators only";
@@ -38,7 +37,10 @@ Expected<void> refuseUnknownOperators(const Graph& graph) {
 
 class Resolver {
  public:
-  explicit Resolver(const Graph& graph) { m_out.graph = graph; }
+  explicit Resolver(const Graph& graph) {
+    m_out.graph = graph;
+    expandQuantized(m_out.graph);
+  }
 
   Expected<ResolvedGraph> resolve(const std::map<std::string, Shape>& inputShapes) {
     if (auto ok = fixInputs(inputShapes); !ok) return passError(ok);

@@ -7,11 +7,13 @@ namespace lynceus::nn::cpu {
 namespace {
 
 // Numbers that mean the same to the operator whatever their order: no layout needed.
-Expected<Step> onednnStep(const Eltwise& e, int64_t count) {
-  const dnnl::memory::desc flat({count}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a);
+Expected<Step> onednnStep(const Eltwise& e, int64_t count, Type type) {
+  const dnnl::memory::desc flat({count}, dataType(type), dnnl::memory::format_tag::a);
   const dnnl::eltwise_forward::desc desc(dnnl::prop_kind::forward_inference, e.algorithm, flat, e.alpha, e.beta);
-  const dnnl::eltwise_forward primitive(dnnl::eltwise_forward::primitive_desc(desc, engine()));
+  const dnnl::eltwise_forward::primitive_desc pd(desc, engine());
+  const dnnl::eltwise_forward primitive(pd);
   Step step;
+  step.kernel = kernelText(pd);
   step.inPlace = 0;
   step.run = [primitive, flat](const Arguments& a) {
     primitive.execute(a.stream, {{DNNL_ARG_SRC, wrap(flat, a.inputs[0])}, {DNNL_ARG_DST, wrap(flat, a.outputs[0])}});
@@ -23,12 +25,12 @@ Expected<Step> activationStep(const OpCall& call, const std::vector<ValueType>& 
   const auto a = nn::activation(call);
   if (!a) return passError(a);
   const int64_t count = elementCount(outputs[0].shape);
-  if (const auto e = eltwise(call.node().op, a->alpha, a->beta)) return onednnStep(*e, count);
+  if (const auto e = eltwise(call.node().op, a->alpha, a->beta)) return onednnStep(*e, count, Type::f32);
   Step step;
   step.inPlace = 0;
   step.run = [f = *a, count](const Arguments& arguments) {
-    const float* x = arguments.inputs[0];
-    float* y = arguments.outputs[0];
+    const float* x = arguments.in<float>(0);
+    float* y = arguments.out<float>(0);
     parallelFor(
         count, [&](int64_t i) { y[i] = f.apply(x[i], f.alpha, f.beta); }, 4096);
   };
@@ -36,7 +38,7 @@ Expected<Step> activationStep(const OpCall& call, const std::vector<ValueType>& 
 }
 
 [[maybe_unused]] const bool kRegistered = [] {
-  for (const std::string& op : activationOperators()) kernels().add(op, opset(1, 21), activationStep);
+  for (const std::string& op : activationOperators()) kernels().add(op, opset(1, 21), Kernel{activationStep, alike});
   return true;
 }();
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/nn/cpu/kernel.h"
+#include "core/nn/cpu/via_reference.h"
 #include "core/parallel.h"
 
 namespace lynceus::nn::cpu {
@@ -14,14 +15,15 @@ struct Axis {
 };
 
 // The result's axes from outermost to innermost, neighbours merged where both inputs allow it.
-std::vector<Axis> loopAxes(const Shape& out, const Shape& a, const Shape& b) {
-  const auto strideOf = [&](const Shape& shape, size_t d) -> int64_t {
-    const size_t missing = out.size() - shape.size();
-    return d < missing || shape[d - missing] == 1 ? 0 : storedStrides(shape)[d - missing];
+std::vector<Axis> loopAxes(const ValueType& output, const ValueType& a, const ValueType& b) {
+  const Shape& out = output.shape;
+  const auto strideOf = [&](const ValueType& type, size_t d) -> int64_t {
+    const size_t missing = out.size() - type.shape.size();
+    return d < missing || type.shape[d - missing] == 1 ? 0 : storedStrides(type)[d - missing];
   };
   std::vector<size_t> order(out.size());
   for (size_t d = 0; d < order.size(); ++d) order[d] = d;
-  const Shape strides = storedStrides(out);
+  const Shape strides = storedStrides(output);
   std::stable_sort(order.begin(), order.end(), [&](size_t x, size_t y) { return strides[x] > strides[y]; });
   std::vector<Axis> axes;
   for (const size_t d : order) {
@@ -56,8 +58,8 @@ void row(const Axis& axis, const float* a, const float* b, float* out, const Fun
 constexpr int64_t kLongestRow = 1 << 14;  // so that a single merged axis still feeds all threads
 
 template <class Function>
-Step makeStep(const OpCall& call, const Shape& out, const Function& f) {
-  std::vector<Axis> axes = loopAxes(out, call.shape(0), call.shape(1));
+Step makeStep(const OpCall& call, const ValueType& out, const Function& f) {
+  std::vector<Axis> axes = loopAxes(out, call.input(0).type, call.input(1).type);
   const Axis inner = axes.back();
   axes.pop_back();
   int64_t rows = 1;
@@ -66,12 +68,12 @@ Step makeStep(const OpCall& call, const Shape& out, const Function& f) {
   Step step;
   for (const size_t i : {size_t{0}, size_t{1}})
     if (call.input(i).value) step.constants.push_back(i);
-  if (call.shape(0) == out) step.inPlace = 0;
+  if (call.shape(0) == out.shape && !call.input(0).value) step.inPlace = 0;
   step.run = [axes, inner, rows, pieces, f](const Arguments& arguments) {
     parallelFor(
         rows * pieces,
         [&](int64_t i) {
-          const float *a = arguments.inputs[0], *b = arguments.inputs[1];
+          const float *a = arguments.in<float>(0), *b = arguments.in<float>(1);
           int64_t rest = i / pieces;
           for (size_t d = axes.size(); d-- > 0;) {
             a += rest % axes[d].size * axes[d].strideA;
@@ -81,7 +83,7 @@ Step makeStep(const OpCall& call, const Shape& out, const Function& f) {
           const int64_t first = i % pieces * kLongestRow;
           const Axis part{std::min(kLongestRow, inner.size - first), inner.strideA, inner.strideB};
           row(part, a + first * inner.strideA, b + first * inner.strideB,
-              arguments.outputs[0] + i / pieces * inner.size + first, f);
+              arguments.out<float>(0) + i / pieces * inner.size + first, f);
         },
         64);
   };
@@ -89,7 +91,8 @@ Step makeStep(const OpCall& call, const Shape& out, const Function& f) {
 }
 
 Expected<Step> binary(const OpCall& call, const std::vector<ValueType>& outputs) {
-  const Shape& out = outputs[0].shape;
+  const ValueType& out = outputs[0];
+  if (!out.isFloat()) return viaReference(call, outputs);
   const std::string& op = call.node().op;
   if (op == "Add") return makeStep(call, out, [](float a, float b) { return a + b; });
   if (op == "Sub") return makeStep(call, out, [](float a, float b) { return a - b; });
@@ -99,12 +102,12 @@ Expected<Step> binary(const OpCall& call, const std::vector<ValueType>& outputs)
   return makeStep(call, out, [](float a, float slope) { return a < 0 ? a * slope : a; });  // PRelu
 }
 
-LYN_REGISTER_OP(cpu, "Add", opset(7, 21), binary);
-LYN_REGISTER_OP(cpu, "Sub", opset(7, 21), binary);
-LYN_REGISTER_OP(cpu, "Mul", opset(7, 21), binary);
-LYN_REGISTER_OP(cpu, "Div", opset(7, 21), binary);
-LYN_REGISTER_OP(cpu, "Pow", opset(7, 21), binary);
-LYN_REGISTER_OP(cpu, "PRelu", opset(7, 21), binary);
+LYN_REGISTER_OP(cpu, "Add", opset(7, 21), (Kernel{binary, alike}));
+LYN_REGISTER_OP(cpu, "Sub", opset(7, 21), (Kernel{binary, alike}));
+LYN_REGISTER_OP(cpu, "Mul", opset(7, 21), (Kernel{binary, alike}));
+LYN_REGISTER_OP(cpu, "Div", opset(7, 21), (Kernel{binary, alike}));
+LYN_REGISTER_OP(cpu, "Pow", opset(7, 21), (Kernel{binary, alike}));
+LYN_REGISTER_OP(cpu, "PRelu", opset(7, 21), (Kernel{binary, alike}));
 
 }  // namespace
 }  // namespace lynceus::nn::cpu

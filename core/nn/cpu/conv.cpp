@@ -2,6 +2,7 @@
 
 #include "core/nn/convolution.h"
 #include "core/nn/cpu/post_ops.h"
+#include "core/nn/cpu/via_reference.h"
 #include "core/nn/passes/fuse.h"
 
 namespace lynceus::nn::cpu {
@@ -36,7 +37,7 @@ struct Prepared {
   memory::desc source, destination;
 };
 
-// Brings the weights into the order the primitive chose, once.
+// Brings the weights into the order and type the primitive chose, once.
 template <class PrimitiveDesc>
 Prepared prepare(const OpCall& call, const PrimitiveDesc& pd, const memory::desc& given) {
   Prepared p{memory(pd.weights_desc(), engine()), {}, pd.src_desc(), pd.dst_desc()};
@@ -52,16 +53,19 @@ Prepared prepare(const OpCall& call, const PrimitiveDesc& pd, const memory::desc
 }
 
 template <class Primitive, class PrimitiveDesc>
-Step makeStep(const OpCall& call, const PrimitiveDesc& pd, const memory::desc& givenWeights) {
+Step makeStep(const OpCall& call, const PrimitiveDesc& pd, const memory::desc& givenWeights, const ValueType& output) {
   Step step;
   step.scratchBytes = pd.scratchpad_desc().get_size();
+  step.weightBytes = pd.weights_desc().get_size();
+  step.kernel = kernelText(pd);
   const bool residual = call.has(kResidualInput);
   if (residual) step.inPlace = static_cast<int>(kResidualInput);
   if (residual && call.input(kResidualInput).value) step.constants.push_back(kResidualInput);
-  step.run = [primitive = Primitive(pd), p = prepare(call, pd, givenWeights), residual,
+  const ValueType added = residual ? call.input(kResidualInput).type : ValueType{};
+  step.run = [primitive = Primitive(pd), p = prepare(call, pd, givenWeights), residual, added, output,
               scratch = pd.scratchpad_desc()](const Arguments& a) {
     if (residual && a.inputs[kResidualInput] != a.outputs[0])
-      std::memcpy(a.outputs[0], a.inputs[kResidualInput], p.destination.get_size());
+      reorder(added, a.inputs[kResidualInput], output, a.outputs[0]);
     std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, wrap(p.source, a.inputs[0])},
                                               {DNNL_ARG_WEIGHTS, p.weights},
                                               {DNNL_ARG_DST, wrap(p.destination, a.outputs[0])},
@@ -78,22 +82,23 @@ Expected<void> requireConstantWeights(const OpCall& call) {
   return {};
 }
 
-memory::desc anyDesc(const memory::dims& shape) { return {shape, memory::data_type::f32, memory::format_tag::any}; }
+memory::desc anyDesc(const memory::dims& shape, Type type) { return {shape, dataType(type), memory::format_tag::any}; }
 
-Expected<Step> conv(const OpCall& call, const std::vector<ValueType>&) {
+Expected<Step> conv(const OpCall& call, const std::vector<ValueType>& outputs) {
   if (auto ok = requireConstantWeights(call); !ok) return passError(ok);
   const auto c = convolution(call);
   if (!c) return passError(c);
   const Window& w = c->window;
+  const Type in = call.input(0).type.type, out = outputs[0].type;
   const memory::desc given = weightsDesc(*c, false);
-  const memory::desc bias = call.has(2) ? anyDesc({c->outputChannels}) : memory::desc();
+  const memory::desc bias = call.has(2) ? anyDesc({c->outputChannels}, Type::f32) : memory::desc();
   const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
-                                             channelsLastDesc(c->input.n, c->input.c, c->input.space),
-                                             anyDesc(given.dims()), bias,
-                                             channelsLastDesc(c->input.n, c->outputChannels, w.output), dims(w.stride),
-                                             gaps(w.dilation), dims(w.padBegin), dims(w.padEnd));
+                                             channelsLastDesc(c->input.n, c->input.c, c->input.space, in),
+                                             anyDesc(given.dims(), in), bias,
+                                             channelsLastDesc(c->input.n, c->outputChannels, w.output, out),
+                                             dims(w.stride), gaps(w.dilation), dims(w.padBegin), dims(w.padEnd));
   const dnnl::convolution_forward::primitive_desc pd(desc, fusedAttribute(call), engine());
-  return makeStep<dnnl::convolution_forward>(call, pd, given);
+  return makeStep<dnnl::convolution_forward>(call, pd, given, outputs[0]);
 }
 
 Expected<Step> convTranspose(const OpCall& call, const std::vector<ValueType>& outputs) {
@@ -101,26 +106,27 @@ Expected<Step> convTranspose(const OpCall& call, const std::vector<ValueType>& o
   const auto c = transposedConvolution(call);
   if (!c) return passError(c);
   const Window& w = c->window;
+  const Type in = call.input(0).type.type, out = outputs[0].type;
   const memory::desc given = weightsDesc(*c, true);
-  const memory::desc bias = call.has(2) ? anyDesc({c->outputChannels}) : memory::desc();
+  const memory::desc bias = call.has(2) ? anyDesc({c->outputChannels}, Type::f32) : memory::desc();
   memory::dims padEnd;  // what is left of the full size behind the output; negative with output_padding
   for (int a = 0; a < 3; ++a)
     padEnd.push_back(w.stride[a] * (c->input.space[a] - 1) + w.extent(a) - w.padBegin[a] - w.output[a]);
   try {
     const dnnl::deconvolution_forward::desc desc(
         dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct,
-        channelsLastDesc(c->input.n, c->input.c, c->input.space), anyDesc(given.dims()), bias,
-        channelsLastDesc(c->input.n, c->outputChannels, w.output), dims(w.stride), gaps(w.dilation), dims(w.padBegin),
-        padEnd);
+        channelsLastDesc(c->input.n, c->input.c, c->input.space, in), anyDesc(given.dims(), in), bias,
+        channelsLastDesc(c->input.n, c->outputChannels, w.output, out), dims(w.stride), gaps(w.dilation),
+        dims(w.padBegin), padEnd);
     const dnnl::deconvolution_forward::primitive_desc pd(desc, scratchpadAttribute(), engine());
-    return makeStep<dnnl::deconvolution_forward>(call, pd, given);
+    return makeStep<dnnl::deconvolution_forward>(call, pd, given, outputs[0]);
   } catch (const dnnl::error&) {
     return viaReference(call, outputs);  // oneDNN refuses some paddings
   }
 }
 
-LYN_REGISTER_OP(cpu, "Conv", opset(1, 21), conv);
-LYN_REGISTER_OP(cpu, "ConvTranspose", opset(1, 21), convTranspose);
+LYN_REGISTER_OP(cpu, "Conv", opset(1, 21), (Kernel{conv, channelsLastOnly, true}));
+LYN_REGISTER_OP(cpu, "ConvTranspose", opset(1, 21), (Kernel{convTranspose, channelsLastOnly, true}));
 
 }  // namespace
 }  // namespace lynceus::nn::cpu

@@ -1,7 +1,7 @@
 // Gemm and MatMul.
 #include "core/nn/gemm.h"
 
-#include "core/nn/cpu/kernel.h"
+#include "core/nn/cpu/via_reference.h"
 
 namespace lynceus::nn::cpu {
 namespace {
@@ -28,6 +28,7 @@ Step multiply(const OpCall& call, const Gemm& g, std::vector<float> bias) {
   const dnnl::matmul::desc desc = bias.empty() ? dnnl::matmul::desc(a, b, y) : dnnl::matmul::desc(a, b, added, y);
   const dnnl::matmul::primitive_desc pd(desc, scratchpadAttribute(), engine());
   Step step;
+  step.kernel = kernelText(pd);
   step.scratchBytes = pd.scratchpad_desc().get_size();
   for (const size_t i : {size_t{0}, size_t{1}})
     if (call.input(i).value) step.constants.push_back(i);
@@ -58,8 +59,8 @@ Expected<Step> matMul(const OpCall& call, const std::vector<ValueType>& outputs)
   return gemm(call, outputs);
 }
 
-LYN_REGISTER_OP(cpu, "Gemm", opset(7, 21), gemm);
-LYN_REGISTER_OP(cpu, "MatMul", opset(1, 21), matMul);
+LYN_REGISTER_OP(cpu, "Gemm", opset(7, 21), (Kernel{gemm, rowMajorOnly}));
+LYN_REGISTER_OP(cpu, "MatMul", opset(1, 21), (Kernel{matMul, rowMajorOnly}));
 
 }  // namespace
 }  // namespace lynceus::nn::cpu

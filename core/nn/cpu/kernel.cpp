@@ -1,26 +1,77 @@
 #include "core/nn/cpu/kernel.h"
 
 #include <algorithm>
+#include <cstring>
 
-#include "core/nn/reference/kernel.h"
+#include "core/nn/cpu/bfloat16.h"
+#include "core/nn/cpu/via_reference.h"
 #include "core/parallel.h"
 
 namespace lynceus::nn::cpu {
 namespace {
 
-constexpr int64_t kBlock = 256;  // voxels transposed at a time: source and destination lines stay in the cache
+constexpr int64_t kBlock = 256;    // voxels transposed at a time: source and destination lines stay in the cache
+constexpr int64_t kRun = 1 << 14;  // numbers copied at a time
+
+/// A number that is moved as it is.
+template <size_t kBytes>
+struct Raw {
+  std::byte bytes[kBytes];
+};
+
+template <class To, class From>
+To moved(From value) {
+  if constexpr (std::is_same_v<To, From>)
+    return value;
+  else
+    return fromFloat<To>(toFloat(value));
+}
+
+template <class From, class To>
+void copyAll(int64_t count, const From* in, To* out) {
+  parallelFor((count + kRun - 1) / kRun,
+              [&](int64_t i) {
+                const int64_t last = std::min((i + 1) * kRun, count);
+                for (int64_t k = i * kRun; k < last; ++k) out[k] = moved<To>(in[k]);
+              },
+              4);
+}
 
 // Calls body(n, first, last) for blocks of voxels.
 template <class Body>
-void forVoxelBlocks(int64_t batch, int64_t voxels, const Body& body) {
-  const int64_t blocks = (voxels + kBlock - 1) / kBlock;
+void forVoxelBlocks(const Shape5& s, const Body& body) {
+  const int64_t voxels = s.voxels(), blocks = (voxels + kBlock - 1) / kBlock;
   parallelFor(
-      batch * blocks,
+      s.n * blocks,
       [&](int64_t i) {
         const int64_t first = i % blocks * kBlock;
         body(i / blocks, first, std::min(first + kBlock, voxels));
       },
       16);
+}
+
+template <class From, class To>
+void reorderTyped(const ValueType& from, const From* in, const ValueType& to, To* out) {
+  if (from.layout == to.layout) return copyAll(elementCount(from.shape), in, out);
+  const Shape5 s = lift(from.shape);
+  const int64_t voxels = s.voxels();
+  const bool toLast = to.layout == Layout::channelsLast;
+  forVoxelBlocks(s, [&](int64_t n, int64_t first, int64_t last) {
+    const From* source = in + n * s.c * voxels;
+    To* target = out + n * s.c * voxels;
+    for (int64_t c = 0; c < s.c; ++c)
+      for (int64_t v = first; v < last; ++v) {
+        if (toLast)
+          target[v * s.c + c] = moved<To>(source[c * voxels + v]);
+        else
+          target[c * voxels + v] = moved<To>(source[v * s.c + c]);
+      }
+  });
+}
+
+template <class T>
+void reorderRaw(const ValueType& from, const void* in, const ValueType& to, void* out) {
+  reorderTyped(from, static_cast<const T*>(in), to, static_cast<T*>(out));
 }
 
 }  // namespace
@@ -30,49 +81,39 @@ Registry<Kernel>& kernels() {
   return registry;
 }
 
+const Kernel& kernelFor(const std::string& op, int opset) {
+  static const Kernel fallback{viaReference, rowMajorOnly};
+  const Kernel* own = kernels().find(op, opset);
+  return own ? *own : fallback;
+}
+
+Layouts rowMajorOnly(const OpCall&, const ValueType&) { return {Layout::rowMajor, Layout::rowMajor}; }
+
+Layouts channelsLastOnly(const OpCall&, const ValueType&) { return {Layout::channelsLast, Layout::channelsLast}; }
+
+Layouts alike(const OpCall& call, const ValueType& output) {
+  for (size_t i = 0; i < call.inputCount(); ++i)
+    if (call.isDynamic(i) && call.shape(i).size() == output.shape.size() && hasChannelsLast(call.shape(i)))
+      return {call.input(i).type.layout, call.input(i).type.layout, true};
+  return {Layout::rowMajor, Layout::rowMajor, true};
+}
+
 const dnnl::engine& engine() {
   static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
   return cpu;
 }
 
-bool isReordered(const Shape& shape) {
+bool hasChannelsLast(const Shape& shape) {
   if (shape.size() < 3 || shape.size() > 5) return false;
   const Shape5 s = lift(shape);
   return s.c != 1 && s.voxels() != 1;
 }
 
-void toChannelsLast(const Shape& shape, const float* rowMajor, float* out) {
-  if (!isReordered(shape)) {
-    std::copy_n(rowMajor, elementCount(shape), out);
-    return;
-  }
-  const Shape5 s = lift(shape);
-  const int64_t voxels = s.voxels();
-  forVoxelBlocks(s.n, voxels, [&](int64_t n, int64_t first, int64_t last) {
-    const float* from = rowMajor + n * s.c * voxels;
-    float* to = out + n * s.c * voxels;
-    for (int64_t c = 0; c < s.c; ++c)
-      for (int64_t v = first; v < last; ++v) to[v * s.c + c] = from[c * voxels + v];
-  });
-}
+Layout normalised(const Shape& shape, Layout layout) { return hasChannelsLast(shape) ? layout : Layout::rowMajor; }
 
-void toRowMajor(const Shape& shape, const float* channelsLast, float* out) {
-  if (!isReordered(shape)) {
-    std::copy_n(channelsLast, elementCount(shape), out);
-    return;
-  }
-  const Shape5 s = lift(shape);
-  const int64_t voxels = s.voxels();
-  forVoxelBlocks(s.n, voxels, [&](int64_t n, int64_t first, int64_t last) {
-    const float* from = channelsLast + n * s.c * voxels;
-    float* to = out + n * s.c * voxels;
-    for (int64_t c = 0; c < s.c; ++c)
-      for (int64_t v = first; v < last; ++v) to[c * voxels + v] = from[v * s.c + c];
-  });
-}
-
-Shape storedStrides(const Shape& shape) {
-  if (!isReordered(shape)) return stridesOf(shape);
+Shape storedStrides(const ValueType& type) {
+  const Shape& shape = type.shape;
+  if (type.layout == Layout::rowMajor) return stridesOf(shape);
   Shape strides(shape.size());
   strides[1] = 1;
   int64_t next = shape[1];
@@ -84,8 +125,32 @@ Shape storedStrides(const Shape& shape) {
   return strides;
 }
 
-dnnl::memory::desc channelsLastDesc(int64_t n, int64_t c, const Int3& space) {
-  return {{n, c, space[0], space[1], space[2]}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::ndhwc};
+void reorder(const ValueType& from, const void* in, const ValueType& to, void* out) {
+  if (from.type == to.type) {
+    switch (bytesOf(from.type)) {
+      case 1: return reorderRaw<Raw<1>>(from, in, to, out);
+      case 2: return reorderRaw<Raw<2>>(from, in, to, out);
+      case 4: return reorderRaw<Raw<4>>(from, in, to, out);
+      default: return reorderRaw<Raw<8>>(from, in, to, out);
+    }
+  }
+  if (to.type == Type::bf16) return reorderTyped(from, static_cast<const float*>(in), to, static_cast<Bfloat16*>(out));
+  reorderTyped(from, static_cast<const Bfloat16*>(in), to, static_cast<float*>(out));
+}
+
+dnnl::memory::data_type dataType(Type type) {
+  switch (type) {
+    case Type::f32: return dnnl::memory::data_type::f32;
+    case Type::bf16: return dnnl::memory::data_type::bf16;
+    case Type::i8: return dnnl::memory::data_type::s8;
+    case Type::u8: return dnnl::memory::data_type::u8;
+    case Type::i64: break;
+  }
+  return dnnl::memory::data_type::undef;
+}
+
+dnnl::memory::desc channelsLastDesc(int64_t n, int64_t c, const Int3& space, Type type) {
+  return {{n, c, space[0], space[1], space[2]}, dataType(type), dnnl::memory::format_tag::ndhwc};
 }
 
 dnnl::memory wrap(const dnnl::memory::desc& desc, const void* data) {
@@ -96,28 +161,6 @@ dnnl::primitive_attr scratchpadAttribute() {
   dnnl::primitive_attr attribute;
   attribute.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   return attribute;
-}
-
-Expected<Step> viaReference(const OpCall& call, const std::vector<ValueType>& outputs) {
-  const reference::Kernel* kernel = reference::kernels().find(call.node().op, call.opset());
-  if (!kernel) return call.refuse("has no reference kernel");
-  Step step;
-  step.run = [call, outputs, kernel](const Arguments& arguments) {
-    std::vector<std::optional<Operand>> operands(call.inputCount());
-    std::vector<Tensor> copies(call.inputCount());
-    for (size_t i = 0; i < operands.size(); ++i) {
-      if (!call.has(i)) continue;
-      operands[i] = call.input(i);
-      if (operands[i]->value) continue;
-      copies[i] = Tensor::zeros(call.shape(i));
-      toRowMajor(call.shape(i), arguments.inputs[i], copies[i].floats().data());
-      operands[i]->value = &copies[i];
-    }
-    const std::vector<Tensor> results = kernel->run(OpCall(call.node(), call.opset(), std::move(operands)), outputs);
-    for (size_t i = 0; i < results.size() && i < arguments.outputs.size(); ++i)
-      if (arguments.outputs[i]) toChannelsLast(results[i].shape, results[i].floats().data(), arguments.outputs[i]);
-  };
-  return step;
 }
 
 }  // namespace lynceus::nn::cpu

@@ -1,30 +1,47 @@
-// Operators that only move numbers. They are rare between convolutions, so most go through the reference.
+// Operators that only move numbers.
 #include <cstring>
 
-#include "core/nn/cpu/kernel.h"
+#include "core/nn/cpu/via_reference.h"
 #include "core/parallel.h"
 
 namespace lynceus::nn::cpu {
 namespace {
 
-// Nothing moves where neither shape is stored in another order than row-major.
-Expected<Step> reshape(const OpCall& call, const std::vector<ValueType>& outputs) {
-  if (isReordered(call.shape(0)) || isReordered(outputs[0].shape)) return viaReference(call, outputs);
-  const size_t bytes = static_cast<size_t>(elementCount(outputs[0].shape)) * sizeof(float);
+bool keepsBatchAndChannels(const Shape& a, const Shape& b) {
+  return a.size() >= 3 && b.size() >= 3 && hasChannelsLast(b) && a[0] == b[0] && a[1] == b[1];
+}
+
+// Another shape of the same numbers in the same order: row-major, or channels last where only spatial axes change.
+Layouts reshapeLayouts(const OpCall& call, const ValueType& output) {
+  const bool stays =
+      call.input(0).type.layout == Layout::channelsLast && keepsBatchAndChannels(call.shape(0), output.shape);
+  const Layout layout = stays ? Layout::channelsLast : Layout::rowMajor;
+  return {layout, layout};
+}
+
+Step copyStep(size_t bytes) {
   Step step;
   step.inPlace = 0;
+  step.kernel = "nothing moves";
   step.run = [bytes](const Arguments& a) {
     if (a.inputs[0] != a.outputs[0]) std::memcpy(a.outputs[0], a.inputs[0], bytes);
   };
   return step;
 }
 
+Expected<Step> reshape(const OpCall& call, const std::vector<ValueType>& outputs) {
+  Step step = copyStep(outputs[0].bytes());
+  if (call.input(0).value) step.constants.push_back(0);
+  return step;
+}
+
 // Joins runs of numbers: everything behind the axis in the stored order is contiguous in each input.
 Expected<Step> concat(const OpCall& call, const std::vector<ValueType>& outputs) {
+  if (outputs[0].type != call.input(0).type.type) return viaReference(call, outputs);
   const Shape& out = outputs[0].shape;
+  const auto size = static_cast<int64_t>(bytesOf(outputs[0].type));
   const auto axis = static_cast<size_t>(*checkedAxis(call.integer("axis", 1), static_cast<int64_t>(out.size())));
-  // A size-1 axis may change whether a shape counts as reordered, so the rank alone decides the order here.
-  const bool channelsLast = out.size() >= 3 && out.size() <= 5;
+  const bool channelsLast = outputs[0].layout == Layout::channelsLast;
   int64_t outer = 1, inner = 1;
   for (size_t d = 0; d < out.size(); ++d) {
     const bool before =
@@ -35,7 +52,7 @@ Expected<Step> concat(const OpCall& call, const std::vector<ValueType>& outputs)
   int64_t total = 0;
   Step step;
   for (size_t i = 0; i < call.inputCount(); ++i) {
-    runs.push_back(call.shape(i)[axis] * inner);
+    runs.push_back(call.shape(i)[axis] * inner * size);
     total += runs.back();
     if (call.input(i).value) step.constants.push_back(i);
   }
@@ -43,9 +60,9 @@ Expected<Step> concat(const OpCall& call, const std::vector<ValueType>& outputs)
     parallelFor(
         outer,
         [&](int64_t o) {
-          float* to = a.outputs[0] + o * total;
+          auto* to = a.out<std::byte>(0) + o * total;
           for (size_t i = 0; i < runs.size(); ++i) {
-            std::memcpy(to, a.inputs[i] + o * runs[i], static_cast<size_t>(runs[i]) * sizeof(float));
+            std::memcpy(to, a.in<std::byte>(i) + o * runs[i], static_cast<size_t>(runs[i]));
             to += runs[i];
           }
         },
@@ -54,20 +71,11 @@ Expected<Step> concat(const OpCall& call, const std::vector<ValueType>& outputs)
   return step;
 }
 
-LYN_REGISTER_OP(cpu, "Concat", opset(4, 21), concat);
-LYN_REGISTER_OP(cpu, "Reshape", opset(5, 21), reshape);
-LYN_REGISTER_OP(cpu, "Flatten", opset(1, 21), reshape);
-LYN_REGISTER_OP(cpu, "Squeeze", opset(1, 21), reshape);
-LYN_REGISTER_OP(cpu, "Unsqueeze", opset(1, 21), reshape);
-LYN_REGISTER_OP(cpu, "Identity", opset(1, 21), viaReference);
-LYN_REGISTER_OP(cpu, "Dropout", opset(7, 21), viaReference);
-LYN_REGISTER_OP(cpu, "Cast", opset(6, 21), viaReference);
-LYN_REGISTER_OP(cpu, "Transpose", opset(1, 21), viaReference);
-LYN_REGISTER_OP(cpu, "Slice", opset(1, 21), viaReference);
-LYN_REGISTER_OP(cpu, "Gather", opset(1, 21), viaReference);
-LYN_REGISTER_OP(cpu, "Pad", opset(2, 21), viaReference);
-LYN_REGISTER_OP(cpu, "Split", opset(2, 21), viaReference);
-LYN_REGISTER_OP(cpu, "Expand", opset(8, 21), viaReference);
+LYN_REGISTER_OP(cpu, "Concat", opset(4, 21), (Kernel{concat, alike}));
+LYN_REGISTER_OP(cpu, "Reshape", opset(5, 21), (Kernel{reshape, reshapeLayouts}));
+LYN_REGISTER_OP(cpu, "Flatten", opset(1, 21), (Kernel{reshape, reshapeLayouts}));
+LYN_REGISTER_OP(cpu, "Squeeze", opset(1, 21), (Kernel{reshape, reshapeLayouts}));
+LYN_REGISTER_OP(cpu, "Unsqueeze", opset(1, 21), (Kernel{reshape, reshapeLayouts}));
 
 }  // namespace
 }  // namespace lynceus::nn::cpu

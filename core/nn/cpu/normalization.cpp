@@ -1,7 +1,7 @@
 // What works channel by channel: BatchNormalization that could not be folded, InstanceNormalization, GlobalAveragePool.
 #include <cmath>
 
-#include "core/nn/cpu/kernel.h"
+#include "core/nn/cpu/via_reference.h"
 #include "core/parallel.h"
 
 namespace lynceus::nn::cpu {
@@ -66,7 +66,7 @@ Expected<Step> batchNormalization(const OpCall& call, const std::vector<ValueTyp
     }
   Step step;
   step.inPlace = 0;
-  step.run = [s, scale, shift](const Arguments& a) { scaleChannels(s, a.inputs[0], a.outputs[0], scale, shift); };
+  step.run = [s, scale, shift](const Arguments& a) { scaleChannels(s, a.in<float>(0), a.out<float>(0), scale, shift); };
   return step;
 }
 
@@ -75,19 +75,20 @@ Expected<Step> instanceNormalization(const OpCall& call, const std::vector<Value
   const Shape5 s = liftAny(call.shape(0));
   Step step;
   step.inPlace = 0;
-  step.run = [s, call, epsilon = call.real("epsilon", 1e-5F)](const Arguments& a) {
+  const std::vector<float> gain = *call.constantFloats(1), bias = *call.constantFloats(2);
+  step.run = [s, gain, bias, epsilon = call.real("epsilon", 1e-5F)](const Arguments& a) {
     const auto voxels = static_cast<double>(s.voxels());
-    std::vector<double> mean = channelSums(s, a.inputs[0], nullptr);
+    std::vector<double> mean = channelSums(s, a.in<float>(0), nullptr);
     for (double& m : mean) m /= voxels;
-    const std::vector<double> squares = channelSums(s, a.inputs[0], &mean);
+    const std::vector<double> squares = channelSums(s, a.in<float>(0), &mean);
     std::vector<float> scale(mean.size()), shift(mean.size());
     for (size_t i = 0; i < mean.size(); ++i) {
       const size_t c = i % static_cast<size_t>(s.c);
-      const double factor = call.floats(1)[c] / std::sqrt(squares[i] / voxels + epsilon);
+      const double factor = gain[c] / std::sqrt(squares[i] / voxels + epsilon);
       scale[i] = static_cast<float>(factor);
-      shift[i] = static_cast<float>(call.floats(2)[c] - mean[i] * factor);
+      shift[i] = static_cast<float>(bias[c] - mean[i] * factor);
     }
-    scaleChannels(s, a.inputs[0], a.outputs[0], scale, shift);
+    scaleChannels(s, a.in<float>(0), a.out<float>(0), scale, shift);
   };
   return step;
 }
@@ -97,16 +98,16 @@ Expected<Step> globalAveragePool(const OpCall& call, const std::vector<ValueType
   const Shape5 s = lift(call.shape(0));
   Step step;
   step.run = [s](const Arguments& a) {
-    const std::vector<double> sums = channelSums(s, a.inputs[0], nullptr);
+    const std::vector<double> sums = channelSums(s, a.in<float>(0), nullptr);
     for (size_t i = 0; i < sums.size(); ++i)
-      a.outputs[0][i] = static_cast<float>(sums[i] / static_cast<double>(s.voxels()));
+      a.out<float>(0)[i] = static_cast<float>(sums[i] / static_cast<double>(s.voxels()));
   };
   return step;
 }
 
-LYN_REGISTER_OP(cpu, "BatchNormalization", opset(7, 21), batchNormalization);
-LYN_REGISTER_OP(cpu, "InstanceNormalization", opset(6, 21), instanceNormalization);
-LYN_REGISTER_OP(cpu, "GlobalAveragePool", opset(1, 21), globalAveragePool);
+LYN_REGISTER_OP(cpu, "BatchNormalization", opset(7, 21), (Kernel{batchNormalization, channelsLastOnly}));
+LYN_REGISTER_OP(cpu, "InstanceNormalization", opset(6, 21), (Kernel{instanceNormalization, channelsLastOnly}));
+LYN_REGISTER_OP(cpu, "GlobalAveragePool", opset(1, 21), (Kernel{globalAveragePool, channelsLastOnly}));
 
 }  // namespace
 }  // namespace lynceus::nn::cpu

@@ -1,6 +1,6 @@
 #include "core/nn/pooling.h"
 
-#include "core/nn/cpu/kernel.h"
+#include "core/nn/cpu/via_reference.h"
 
 namespace lynceus::nn::cpu {
 namespace {
@@ -12,6 +12,7 @@ Expected<Step> onednnPool(const OpCall& call, dnnl::algorithm algorithm) {
   if (!window) return passError(window);
   const Window& w = *window;
   const Shape5 in = lift(call.shape(0));
+  const Type type = call.input(0).type.type;
   dnnl::memory::dims gaps, padEnd;
   for (int a = 0; a < 3; ++a) {
     gaps.push_back(w.dilation[a] - 1);
@@ -20,10 +21,11 @@ Expected<Step> onednnPool(const OpCall& call, dnnl::algorithm algorithm) {
         std::max(w.padEnd[a], (w.output[a] - 1) * w.stride[a] + w.extent(a) - in.space[a] - w.padBegin[a]));
   }
   const dnnl::pooling_v2_forward::desc desc(
-      dnnl::prop_kind::forward_inference, algorithm, channelsLastDesc(in.n, in.c, in.space),
-      channelsLastDesc(in.n, in.c, w.output), dims(w.stride), dims(w.kernel), gaps, dims(w.padBegin), padEnd);
+      dnnl::prop_kind::forward_inference, algorithm, channelsLastDesc(in.n, in.c, in.space, type),
+      channelsLastDesc(in.n, in.c, w.output, type), dims(w.stride), dims(w.kernel), gaps, dims(w.padBegin), padEnd);
   const dnnl::pooling_v2_forward::primitive_desc pd(desc, scratchpadAttribute(), engine());
   Step step;
+  step.kernel = kernelText(pd);
   step.scratchBytes = pd.scratchpad_desc().get_size();
   step.run = [primitive = dnnl::pooling_v2_forward(pd), pd](const Arguments& a) {
     primitive.execute(a.stream, {{DNNL_ARG_SRC, wrap(pd.src_desc(), a.inputs[0])},
@@ -54,8 +56,8 @@ Expected<Step> averagePool(const OpCall& call, const std::vector<ValueType>& out
       withPadding ? dnnl::algorithm::pooling_avg_include_padding : dnnl::algorithm::pooling_avg_exclude_padding);
 }
 
-LYN_REGISTER_OP(cpu, "MaxPool", opset(1, 21), maxPool);
-LYN_REGISTER_OP(cpu, "AveragePool", opset(7, 21), averagePool);
+LYN_REGISTER_OP(cpu, "MaxPool", opset(1, 21), (Kernel{maxPool, channelsLastOnly}));
+LYN_REGISTER_OP(cpu, "AveragePool", opset(7, 21), (Kernel{averagePool, channelsLastOnly}));
 
 }  // namespace
 }  // namespace lynceus::nn::cpu

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstring>
 
-#include "core/nn/cpu/kernel.h"
+#include "core/nn/cpu/via_reference.h"
 #include "core/parallel.h"
 
 namespace lynceus::nn::cpu {
@@ -63,8 +63,8 @@ Expected<Step> resize(const OpCall& call, const std::vector<ValueType>& outputs)
         [&](int64_t row) {
           const int64_t y = row % out.space[1], z = row / out.space[1] % out.space[0],
                         n = row / out.space[1] / out.space[0];
-          const float* image = a.inputs[0] + n * in.voxels() * in.c;
-          float* to = a.outputs[0] + row * out.space[2] * out.c;
+          const float* image = a.in<float>(0) + n * in.voxels() * in.c;
+          float* to = a.out<float>(0) + row * out.space[2] * out.c;
           std::array<Tap, 8> taps;
           for (int64_t x = 0; x < out.space[2]; ++x, to += out.c) {
             const size_t count = collectTaps(axes, in, image, {z, y, x}, taps);
@@ -76,8 +76,8 @@ Expected<Step> resize(const OpCall& call, const std::vector<ValueType>& outputs)
   return step;
 }
 
-LYN_REGISTER_OP(cpu, "Resize", opset(10, 21), resize);
-LYN_REGISTER_OP(cpu, "Upsample", opset(7, 9), resize);
+LYN_REGISTER_OP(cpu, "Resize", opset(10, 21), (Kernel{resize, channelsLastOnly}));
+LYN_REGISTER_OP(cpu, "Upsample", opset(7, 9), (Kernel{resize, channelsLastOnly}));
 
 }  // namespace
 }  // namespace lynceus::nn::cpu

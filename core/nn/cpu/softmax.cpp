@@ -1,4 +1,4 @@
-#include "core/nn/cpu/kernel.h"
+#include "core/nn/cpu/via_reference.h"
 
 namespace lynceus::nn::cpu {
 namespace {
@@ -8,13 +8,14 @@ Expected<Step> softmax(const OpCall& call, const std::vector<ValueType>& outputs
   const auto rank = static_cast<int64_t>(shape.size());
   const int64_t axis = *checkedAxis(call.integer("axis", call.opset() < 13 ? 1 : -1), rank);
   if (elementCount(shape) == 0 || (call.opset() < 13 && axis != rank - 1)) return viaReference(call, outputs);
-  const Shape strides = storedStrides(shape);
+  const Shape strides = storedStrides(outputs[0]);
   const dnnl::memory::desc layout({shape.begin(), shape.end()}, dnnl::memory::data_type::f32,
                                   dnnl::memory::dims(strides.begin(), strides.end()));
   const dnnl::softmax_v2_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::softmax_accurate,
                                             layout, layout, static_cast<int>(axis));
   const dnnl::softmax_v2_forward::primitive_desc pd(desc, scratchpadAttribute(), engine());
   Step step;
+  step.kernel = kernelText(pd);
   step.scratchBytes = pd.scratchpad_desc().get_size();
   step.run = [primitive = dnnl::softmax_v2_forward(pd), layout, scratch = pd.scratchpad_desc()](const Arguments& a) {
     primitive.execute(a.stream, {{DNNL_ARG_SRC, wrap(layout, a.inputs[0])},
@@ -24,7 +25,7 @@ Expected<Step> softmax(const OpCall& call, const std::vector<ValueType>& outputs
   return step;
 }
 
-LYN_REGISTER_OP(cpu, "Softmax", opset(1, 21), softmax);
+LYN_REGISTER_OP(cpu, "Softmax", opset(1, 21), (Kernel{softmax, alike}));
 
 }  // namespace
 }  // namespace lynceus::nn::cpu

@@ -7,6 +7,12 @@ namespace lynceus::nn {
 
 /// What fuseConvolutions() leaves on a Conv: output = activation(conv(inputs 0 to 2) + input 3).
 inline constexpr size_t kResidualInput = 3;
+
+/// Every normalisation over groups of channels, one kernel for all: InstanceNormalization, GroupNormalization of any
+/// opset, and the chains that exporters write. Inputs X (N, C, space), scale (C), bias (C), constant; attributes
+/// num_groups (C: instances) and epsilon; activation as below.
+inline constexpr const char* kGroupNorm = "lynceus.GroupNorm";
+
 inline constexpr const char* kFusedActivation = "fused_activation";  ///< operator name: Relu, LeakyRelu, Sigmoid, Clip
 inline constexpr const char* kFusedAlpha = "fused_alpha";
 inline constexpr const char* kFusedBeta = "fused_beta";

@@ -26,6 +26,17 @@ class ReferenceExecutable : public compute::Executable {
     }
   }
 
+  compute::ExecutableReport report() const override {
+    compute::ExecutableReport report;
+    for (const Node& node : nodes()) {
+      const ValueType& type = m_resolved.types.at(node.outputs[0]);
+      report.steps.push_back({node.name, node.op, "reference loops", type.shape, type.type});
+    }
+    for (const auto& [name, tensor] : m_resolved.graph.constants)
+      report.weightBytes += tensor.size() * bytesOf(tensor.type());
+    return report;
+  }
+
  private:
   const std::vector<Node>& nodes() const { return m_resolved.graph.nodes; }
 
@@ -73,7 +84,10 @@ class ReferenceDevice : public compute::Device {
   std::string description() const override { return "reference (plain loops)"; }
 
   Expected<std::unique_ptr<compute::Executable>> compile(const Graph& graph,
-                                                         const std::map<std::string, Shape>& inputShapes) override {
+                                                         const std::map<std::string, Shape>& inputShapes,
+                                                         const compute::CompileOptions& options) override {
+    if (options.precision != compute::Precision::fp32)
+      return makeError(ErrorCode::wrongUse, "the device reference computes in float32: use --precision fp32");
     auto resolved = resolve(graph, inputShapes);
     if (!resolved) return passError(resolved);
     return std::make_unique<ReferenceExecutable>(std::move(*resolved));

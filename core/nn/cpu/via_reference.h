@@ -1,0 +1,11 @@
+// Runs the reference's loops on the cpu: for operators that are rare or cheap.
+#pragma once
+
+#include "core/nn/cpu/kernel.h"
+
+namespace lynceus::nn::cpu {
+
+/// A builder as in Kernel; inputs and outputs in any layout, floats as f32.
+Expected<Step> viaReference(const OpCall& call, const std::vector<ValueType>& outputs);
+
+}  // namespace lynceus::nn::cpu

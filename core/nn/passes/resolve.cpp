@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/nn/passes/expand_quantized.h"
 #include "core/nn/reference/kernel.h"
 
 namespace lynceus::nn {
@@ -44,7 +45,10 @@ Error joined(const Graph& graph, const std::vector<NodeProblem>& problems) {
 
 class Resolver {
  public:
-  explicit Resolver(const Graph& graph) { m_out.graph = graph; }
+  explicit Resolver(const Graph& graph) {
+    m_out.graph = graph;
+    expandQuantized(m_out.graph);
+  }
 
   // Visits every node; problems() are what is wrong with them.
   Expected<void> resolve(const std::map<std::string, Shape>& inputShapes) {

@@ -5,8 +5,10 @@
 namespace lynceus::nn::cpu {
 namespace {
 
-ValueType rowMajor(ValueType type) {
+// As the reference has it.
+ValueType plain(ValueType type) {
   type.layout = Layout::rowMajor;
+  if (type.type == Type::bf16) type.type = Type::f32;
   return type;
 }
 
@@ -19,7 +21,9 @@ Expected<Step> viaReference(const OpCall& call, const std::vector<ValueType>& ou
   step.kernel = "reference loops";
   for (size_t i = 0; i < call.inputCount(); ++i)
     if (call.has(i) && call.input(i).value) step.constants.push_back(i);
-  step.run = [call, outputs, kernel](const Arguments& arguments) {
+  std::vector<ValueType> plainOutputs;
+  for (const ValueType& output : outputs) plainOutputs.push_back(plain(output));
+  step.run = [call, outputs, plainOutputs, kernel](const Arguments& arguments) {
     std::vector<std::optional<Operand>> operands(call.inputCount());
     std::vector<Tensor> copies(call.inputCount());
     for (size_t i = 0; i < operands.size(); ++i) {
@@ -27,13 +31,14 @@ Expected<Step> viaReference(const OpCall& call, const std::vector<ValueType>& ou
       operands[i] = call.input(i);
       if (operands[i]->value) continue;
       const ValueType& type = call.input(i).type;
-      copies[i] = Tensor::zeros(type.shape, type.type);
-      reorder(type, arguments.inputs[i], rowMajor(type), copies[i].bytes());
+      copies[i] = Tensor::zeros(type.shape, plain(type).type);
+      reorder(type, arguments.inputs[i], plain(type), copies[i].bytes());
       operands[i]->value = &copies[i];
     }
-    const std::vector<Tensor> results = kernel->run(OpCall(call.node(), call.opset(), std::move(operands)), outputs);
+    const std::vector<Tensor> results =
+        kernel->run(OpCall(call.node(), call.opset(), std::move(operands)), plainOutputs);
     for (size_t i = 0; i < results.size() && i < arguments.outputs.size(); ++i)
-      if (arguments.outputs[i]) reorder(rowMajor(outputs[i]), results[i].bytes(), outputs[i], arguments.outputs[i]);
+      if (arguments.outputs[i]) reorder(plainOutputs[i], results[i].bytes(), outputs[i], arguments.outputs[i]);
   };
   return step;
 }

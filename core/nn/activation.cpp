@@ -5,6 +5,8 @@
 #include <limits>
 #include <map>
 
+#include "core/nn/passes/fuse.h"
+
 namespace lynceus::nn {
 namespace {
 
@@ -75,6 +77,12 @@ Expected<Activation> activation(const OpCall& call) {
   const Activation a{d.apply, d.alpha, d.beta};
   if (call.node().op == "Clip") return clip(call, a);
   return Activation{a.apply, call.real("alpha", a.alpha), call.real("beta", a.beta)};
+}
+
+std::optional<Activation> fusedActivation(const OpCall& call) {
+  const auto it = definitions().find(call.text(kFusedActivation, ""));
+  if (it == definitions().end()) return std::nullopt;
+  return Activation{it->second.apply, call.real(kFusedAlpha, 0), call.real(kFusedBeta, 0)};
 }
 
 }  // namespace lynceus::nn

@@ -27,7 +27,7 @@ class CpuDevice : public compute::Device {
     if (!resolved) return passError(resolved);
     removeIdentities(*resolved);
     foldBatchNorm(*resolved);
-    fuseConvolutions(*resolved);
+    fuseActivations(*resolved);
     removeDeadCode(resolved->graph);
     chooseStorage(*resolved, options.precision);
     try {

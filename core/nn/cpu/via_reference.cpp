@@ -1,16 +1,13 @@
 #include "core/nn/cpu/via_reference.h"
 
+#include "core/nn/activation.h"
 #include "core/nn/reference/kernel.h"
 
 namespace lynceus::nn::cpu {
 namespace {
 
-// As the reference has it.
-ValueType plain(ValueType type) {
-  type.layout = Layout::rowMajor;
-  if (type.type == Type::bf16) type.type = Type::f32;
-  return type;
-}
+// As a Tensor holds it.
+ValueType plain(const ValueType& type) { return {type.shape, type.type == Type::bf16 ? Type::f32 : type.type}; }
 
 }  // namespace
 
@@ -21,9 +18,7 @@ Expected<Step> viaReference(const OpCall& call, const std::vector<ValueType>& ou
   step.kernel = "reference loops";
   for (size_t i = 0; i < call.inputCount(); ++i)
     if (call.has(i) && call.input(i).value) step.constants.push_back(i);
-  std::vector<ValueType> plainOutputs;
-  for (const ValueType& output : outputs) plainOutputs.push_back(plain(output));
-  step.run = [call, outputs, plainOutputs, kernel](const Arguments& arguments) {
+  step.run = [call, outputs, kernel, activation = fusedActivation(call)](const Arguments& arguments) {
     std::vector<std::optional<Operand>> operands(call.inputCount());
     std::vector<Tensor> copies(call.inputCount());
     for (size_t i = 0; i < operands.size(); ++i) {
@@ -35,10 +30,11 @@ Expected<Step> viaReference(const OpCall& call, const std::vector<ValueType>& ou
       reorder(type, arguments.inputs[i], plain(type), copies[i].bytes());
       operands[i]->value = &copies[i];
     }
-    const std::vector<Tensor> results =
-        kernel->run(OpCall(call.node(), call.opset(), std::move(operands)), plainOutputs);
+    std::vector<Tensor> results = kernel->run(OpCall(call.node(), call.opset(), std::move(operands)), outputs);
+    if (activation)
+      for (float& v : results[0].floats()) v = activation->apply(v, activation->alpha, activation->beta);
     for (size_t i = 0; i < results.size() && i < arguments.outputs.size(); ++i)
-      if (arguments.outputs[i]) reorder(plainOutputs[i], results[i].bytes(), outputs[i], arguments.outputs[i]);
+      if (arguments.outputs[i]) reorder(plain(outputs[i]), results[i].bytes(), outputs[i], arguments.outputs[i]);
   };
   return step;
 }

@@ -162,12 +162,15 @@ void foldBatchNorm(ResolvedGraph& resolved) {
   }
 }
 
-void fuseConvolutions(ResolvedGraph& resolved) {
+void fuseActivations(ResolvedGraph& resolved) {
+  static constexpr const char* kTakers[] = {"Conv", "ConvTranspose"};
   Graph& graph = resolved.graph;
   for (size_t at = 0; at < graph.nodes.size();) {
-    const size_t reader = graph.nodes[at].op == "Conv" ? onlyReader(graph, graph.nodes[at]) : graph.nodes.size();
-    const bool moved =
-        reader < graph.nodes.size() && (takeResidual(resolved, at, reader) || takeActivation(resolved, at, reader));
+    const std::string& op = graph.nodes[at].op;
+    const bool takes = std::find(std::begin(kTakers), std::end(kTakers), op) != std::end(kTakers);
+    const size_t reader = takes ? onlyReader(graph, graph.nodes[at]) : graph.nodes.size();
+    const bool moved = reader < graph.nodes.size() &&
+                       ((op == "Conv" && takeResidual(resolved, at, reader)) || takeActivation(resolved, at, reader));
     if (!moved) ++at;
   }
 }

@@ -138,7 +138,7 @@ void foldBatchNorm(ResolvedGraph& resolved) {
 }
 
 void fuseActivations(ResolvedGraph& resolved) {
-  static constexpr const char* kTakers[] = {"Conv", "ConvTranspose"};
+  static constexpr const char* kTakers[] = {"Conv", "ConvTranspose", kGroupNorm, "BatchNormalization", "Add"};
   Graph& graph = resolved.graph;
   for (size_t at = 0; at < graph.nodes.size();) {
     const std::string& op = graph.nodes[at].op;

@@ -96,7 +96,8 @@ struct Ours {
 /// What the peer gave for the same inputs.
 using Outputs = std::vector<nn::Tensor>;
 
-/// Additions and multiplications in 1e9; 0 where the shapes are not known.
+/// Arithmetic of all operators in 1e9, a multiplication and an addition counted as two; 0 where the shapes are not
+/// known.
 double countGflop(const nn::Graph& graph, const std::map<std::string, nn::Shape>& shapes) {
   const auto resolved = nn::resolve(graph, shapes);
   if (!resolved) return 0;
@@ -314,9 +315,9 @@ Expected<bool> runAll(const Options& options, const std::vector<Case>& cases) {
   if (!version) return passError(version);
   std::cout << fmt::format(
       "{} against ONNX Runtime {} with {} threads, {}; medians in ms\n\n{:<40} {:>9} {:>10} {:>10}"
-      " {:>8} {:>10}\n",
+      " {:>8} {:>10} {:>9}\n",
       (*device)->description(), *version, omp_get_max_threads(), options.precision, "", "GFLOP", "ONNX Rt.", "ours",
-      "ratio", "difference");
+      "ratio", "difference", "arena MiB");
   nlohmann::json report{{"device", (*device)->description()},
                         {"onnxRuntime", *version},
                         {"threads", omp_get_max_threads()},

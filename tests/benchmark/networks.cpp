@@ -314,10 +314,11 @@ Expected<bool> runAll(const Options& options, const std::vector<Case>& cases) {
   const auto version = benchmark.peerVersion();
   if (!version) return passError(version);
   std::cout << fmt::format(
-      "{} against ONNX Runtime {} with {} threads, {}; medians in ms\n\n{:<40} {:>9} {:>10} {:>10}"
-      " {:>8} {:>10} {:>9}\n",
-      (*device)->description(), *version, omp_get_max_threads(), options.precision, "", "GFLOP", "ONNX Rt.", "ours",
-      "ratio", "difference", "arena MiB");
+                   "{} against ONNX Runtime {} with {} threads, {}; medians in ms\n\n{:<40} {:>9} {:>10} {:>10}"
+                   " {:>8} {:>10} {:>9}\n",
+                   (*device)->description(), *version, omp_get_max_threads(), options.precision, "", "GFLOP",
+                   "ONNX Rt.", "ours", "ratio", "difference", "arena MiB")
+            << std::flush;
   nlohmann::json report{{"device", (*device)->description()},
                         {"onnxRuntime", *version},
                         {"threads", omp_get_max_threads()},

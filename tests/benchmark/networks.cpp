@@ -191,7 +191,7 @@ class Benchmark {
     const auto loaded = m_peer.ask(
         "load", {{"model", model.string()}, {"threads", omp_get_max_threads()}, {"spin", spins()}, {"inputs", inputs}});
     if (!loaded) return passError(loaded);
-    const auto compiled = compile(which, model, *graph, ours, row);
+    auto compiled = compile(which, model, *graph, ours, row);
     if (auto done = takeTurns(ours, folder.path(), row); !done) return passError(done);
     return compiled;  // the peer's times stand beside what we cannot run
   }

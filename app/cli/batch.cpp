@@ -15,6 +15,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/detect_study.h"
+#include "core/thread_team.h"
 #include "io/formats/image_file.h"
 #include "io/results/findings_json.h"
 
@@ -130,12 +131,11 @@ class Batch {
 
 Expected<void> Batch::run(job::Context& context) {
   const int jobs = std::min<int>(m_args.jobs, static_cast<int>(m_studies.size()));
-  const int threadsEach = std::max(1, omp_get_max_threads() / jobs);
   std::vector<std::thread> threads;
   Expected<void> outcome;
-  for (int j = 0; j < jobs; ++j) {
-    threads.emplace_back([&] {
-      omp_set_num_threads(threadsEach);  // of this job's own team
+  for (const int share : shareThreads(omp_get_max_threads(), jobs)) {
+    threads.emplace_back([&, share] {
+      omp_set_num_threads(share);  // of this job's own team
       if (auto done = work(context); !done) {
         const std::lock_guard lock(m_mutex);
         outcome = done;
@@ -262,9 +262,10 @@ void addBatch(CLI::App& app, int& exitCode) {
       ->capture_default_str();
   command->add_option("--threshold", args->threshold, "report marks from this score")->check(CLI::Range(0.0, 1.0));
   command->add_flag("--accept-geometry", args->load.acceptGeometry, kAcceptGeometryHelp);
-  command->add_option("--jobs", args->jobs, "studies at a time; they share the processor's cores")
+  command->add_option("--jobs", args->jobs, "studies at a time, that share the threads; at most one for each thread")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+  addThreadsOption(*command);
   command->add_flag("--resume", args->resume,
                     "leave out studies that are done with the same images, model and options");
   command->callback([args, &exitCode] {

@@ -96,6 +96,7 @@ void addDetect(CLI::App& app, int& exitCode) {
   command
       ->add_option("--threshold", args->threshold, "report marks from this score; default: the model's operating point")
       ->check(CLI::Range(0.0, 1.0));
+  addThreadsOption(*command);
   command->add_flag("--accept-geometry", args->load.acceptGeometry, kAcceptGeometryHelp);
   command->add_option("--truth", args->truth, "known lesions (truth.json of a phantom): print hits and misses");
   command->callback([args, &exitCode] {

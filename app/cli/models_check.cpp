@@ -126,16 +126,18 @@ std::string ending(const std::string& text, size_t width) {
   return shown.size() <= width ? shown : "~" + shown.substr(shown.size() - width + 1);
 }
 
-// One row for each step, 116 columns at most, as wide as the texts need.
+// One row for each step, 120 columns wide at most: what the other columns leave is for the node's name.
 class Table {
  public:
   explicit Table(const std::vector<compute::StepReport>& steps) {
     for (const compute::StepReport& s : steps) {
-      widen(m_node, s.node.size(), 25);
       widen(m_op, s.op.size(), 18);
-      widen(m_kernel, s.kernel.size(), 28);
+      widen(m_kernel, s.kernel.size(), 36);
       widen(m_shape, nn::shapeText(s.shape).size(), 20);
     }
+    constexpr size_t kWidth = 120, kNumbers = 4 + 8 + 7 + 7, kSpaces = 7;
+    const size_t left = kWidth - kNumbers - kSpaces - m_op - m_kernel - m_shape;
+    for (const compute::StepReport& s : steps) widen(m_node, s.node.size(), left);
   }
 
   void print(const std::vector<compute::StepReport>& steps) const {

@@ -230,4 +230,15 @@ Expected<Tensor> readOnnxTensor(const Proto& p, ExternalData& external) {
   return t;
 }
 
+void writeOnnxTensor(const Tensor& tensor, Proto& proto) {
+  static_assert(std::endian::native == std::endian::little, "the format keeps the low byte first");
+  constexpr Proto::DataType kTypes[] = {Proto::FLOAT, Proto::INT64, Proto::INT8, Proto::UINT8};
+  std::string name = proto.name();
+  proto.Clear();
+  if (!name.empty()) proto.set_name(std::move(name));
+  for (const int64_t d : tensor.shape) proto.add_dims(d);
+  proto.set_data_type(kTypes[tensor.data.index()]);
+  proto.set_raw_data(tensor.bytes(), tensor.size() * bytesOf(tensor.type()));
+}
+
 }  // namespace lynceus::nn

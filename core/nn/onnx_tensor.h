@@ -19,6 +19,9 @@ struct ExternalData {
 /// Reads external data straight into the tensor. The error does not name the tensor.
 Expected<Tensor> readOnnxTensor(const onnx::TensorProto& proto, ExternalData& external);
 
+/// The opposite, data inside the file: values and shape; a name that is there stays.
+void writeOnnxTensor(const Tensor& tensor, onnx::TensorProto& proto);
+
 /// "float16"
 std::string onnxTypeName(int dataType);
 

@@ -3,23 +3,23 @@
 #include <algorithm>
 #include <set>
 
+#include "core/nn/passes/expand_quantized.h"
 #include "core/nn/reference/kernel.h"
 
 namespace lynceus::nn {
 namespace {
 
-constexpr int64_t kMostElements = int64_t{1} << 33;        // of one value: 32 GiB
-constexpr int64_t kMostFoldedElements = int64_t{1} << 28;  // of one constant: 1 GiB
+constexpr int64_t kMostElements = int64_t{1} << 33;  // of one value: 32 GiB
+constexpr double kMostFoldingWork = 1 << 28;         // numbers read, written and multiplied: a second or two
 
 // What to export instead, for operators that people meet.
 std::string advice(const std::string& op) {
-  if (op == "GroupNormalization" || op == "LayerNormalization")
-    return "export with opset 16, which writes the normalisation as simpler operators";
   if (op == "If" || op == "Loop" || op == "Scan") return "export by tracing with fixed shapes, not by scripting";
-  if (op == "QuantizeLinear" || op == "DequantizeLinear" || op == "QLinearConv" || op == "ConvInteger")
-    return "export the float32 network";
-  if (op == "NonMaxSuppression" || op == "TopK" || op == "NonZero")
+  if (op == "LSTM" || op == "GRU" || op == "RNN") return "recurrent networks are not supported";
+  if (op == "NonMaxSuppression" || op == "RoiAlign" || op == "MaxRoiPool" || op == "Unique" || op == "Compress")
     return "end the network at its raw heads: boxes are decoded outside of it";
+  if (op.rfind("Random", 0) == 0 || op == "Bernoulli" || op == "Multinomial")
+    return "export the network in evaluation mode, without sampling";
   if (op.find('.') != std::string::npos) return "export with the standard ONNX operators only";
   return "replace it by the operators listed";
 }
@@ -45,7 +45,10 @@ Error joined(const Graph& graph, const std::vector<NodeProblem>& problems) {
 
 class Resolver {
  public:
-  explicit Resolver(const Graph& graph) { m_out.graph = graph; }
+  explicit Resolver(const Graph& graph) {
+    m_out.graph = graph;
+    expandQuantized(m_out.graph);
+  }
 
   // Visits every node; problems() are what is wrong with them.
   Expected<void> resolve(const std::map<std::string, Shape>& inputShapes) {
@@ -128,7 +131,7 @@ class Resolver {
     if (!call.badAttribute().empty()) return call.refuse("attribute {} has the wrong type", call.badAttribute());
     if (!types) return passError(types);
     if (auto ok = setTypes(call, *types); !ok) return passError(ok);
-    if (!canFold(call, *types)) return false;
+    if (!canFold(call, kernel, *types)) return false;
     std::vector<Tensor> values = kernel.run(call, *types);
     for (size_t i = 0; i < values.size() && i < node.outputs.size(); ++i)
       if (!node.outputs[i].empty()) m_out.graph.constants[node.outputs[i]] = std::move(values[i]);
@@ -162,17 +165,26 @@ class Resolver {
     return {};
   }
 
-  static bool canFold(const OpCall& call, const std::vector<ValueType>& types) {
-    if (call.node().op == "Shape") return true;
+  // A network folds shapes and weights. Beyond that a hostile one could compute for hours before it even runs, so what
+  // is left when the budget is used up stays a node.
+  bool canFold(const OpCall& call, const reference::Kernel& kernel, const std::vector<ValueType>& types) {
+    const std::string& op = call.node().op;
+    if (op == "Shape" || op == "Size" || op == "Constant") return true;  // as large as the file, at most
     for (size_t i = 0; i < call.inputCount(); ++i)
       if (call.isDynamic(i)) return false;
-    return std::all_of(types.begin(), types.end(),
-                       [](const ValueType& t) { return elementCount(t.shape) <= kMostFoldedElements; });
+    double work = kernel.work ? kernel.work(call, types) : 0;
+    for (const ValueType& type : types) work += static_cast<double>(elementCount(type.shape));
+    for (size_t i = 0; i < call.inputCount(); ++i)
+      if (call.has(i)) work += static_cast<double>(elementCount(call.shape(i)));
+    if (m_foldingWork + work > kMostFoldingWork) return false;
+    m_foldingWork += work;
+    return true;
   }
 
   ResolvedGraph m_out;
   std::set<std::string> m_needed;  // names that a node or the graph's outputs use
   std::vector<NodeProblem> m_problems;
+  double m_foldingWork = 0;
 };
 
 }  // namespace

@@ -327,10 +327,10 @@ TEST(OnnxImport, OpensOrdinaryFilesOnly) {
 TEST(Compile, ListsEveryNodeThatCannotRunAndWhatToExportInstead) {
   OnnxBuilder b;
   const std::string x = b.input("x", {1, 1, 4, 4, 4});
-  const std::string y = b.node("GridSample", {b.node("NonZero", {b.node("GridSample", {x, x}).output()}).output(), x});
+  const std::string y = b.node("RoiAlign", {b.node("NonMaxSuppression", {b.node("RoiAlign", {x, x}).output()}).output(), x});
   b.output(y, 5);
   EXPECT_THAT(compileError(b, {{"x", {1, 1, 4, 4, 4}}}),
-              AllOf(HasSubstr("\"GridSample_0\", \"GridSample_2\""), HasSubstr("NonZero_1"), HasSubstr("raw heads"),
+              AllOf(HasSubstr("\"RoiAlign_0\", \"RoiAlign_2\""), HasSubstr("NonMaxSuppression_1"), HasSubstr("raw heads"),
                     HasSubstr("supported are")));
 }
 

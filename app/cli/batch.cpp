@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 
 struct Arguments {
   std::string folder, output, model;
-  std::string device = "auto", region = "lung";
+  std::string device = "auto", region = "lung", precision = "fp32";
   std::optional<double> threshold;
   int jobs = 1;
   bool resume = false;
@@ -88,8 +88,8 @@ class Journal {
 /// Shared by the jobs of one batch.
 class Batch {
  public:
-  Batch(const Arguments& args, model::Package package, std::shared_ptr<compute::Device> device,
-        std::vector<fs::path> studies)
+  Batch(const Arguments& args, compute::Precision precision, model::Package package,
+        std::shared_ptr<compute::Device> device, std::vector<fs::path> studies)
       : m_args(args),
         m_package(std::move(package)),
         m_device(std::move(device)),
@@ -97,6 +97,7 @@ class Batch {
         m_journal(fs::path(args.output) / "results.jsonl") {
     m_options.region = args.region == "whole" ? detect::Region::whole : detect::Region::lung;
     m_options.threshold = args.threshold;
+    m_options.precision = precision;
     if (args.resume) m_finished = m_journal.finishedKeys();
   }
 
@@ -149,6 +150,7 @@ Expected<void> Batch::run(job::Context& context) {
 Expected<void> Batch::work(job::Context& context) {
   auto pipeline = detect::Pipeline::create(m_package, m_device);
   if (!pipeline) return passError(pipeline);
+  if (auto fits = checkPrecision(m_args.precision, pipeline->network()); !fits) return fits;
   for (;;) {
     fs::path path;
     {
@@ -232,6 +234,8 @@ std::string Batch::summary() const {
 }
 
 Expected<int> runBatch(const Arguments& args) {
+  const auto precision = parsePrecision(args.precision);
+  if (!precision) return passError(precision);
   auto studies = listStudies(args.folder);
   if (!studies) return passError(studies);
   if (auto ready = prepareOutputFolder(args.output); !ready) return passError(ready);
@@ -240,7 +244,7 @@ Expected<int> runBatch(const Arguments& args) {
   auto device = compute::openDevice(args.device);
   if (!device) return passError(device);
   TerminalContext context("lynceus batch");
-  Batch batch(args, std::move(*package), std::move(*device), std::move(*studies));
+  Batch batch(args, *precision, std::move(*package), std::move(*device), std::move(*studies));
   if (auto done = batch.run(context); !done) return passError(done);
   context.clear();
   fmt::print("{}", batch.summary());
@@ -257,6 +261,7 @@ void addBatch(CLI::App& app, int& exitCode) {
   command->add_option("-o,--output", args->output, "a folder for each study, and results.jsonl")->required();
   command->add_option("--model", args->model, "id or folder of a model package");
   command->add_option("--device", args->device, "auto, cpu or reference")->capture_default_str();
+  command->add_option("--precision", args->precision, kPrecisionHelp)->capture_default_str();
   command->add_option("--region", args->region, "search the lung region or the whole volume")
       ->check(CLI::IsMember({"lung", "whole"}))
       ->capture_default_str();

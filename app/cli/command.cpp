@@ -1,6 +1,5 @@
 #include "app/cli/command.h"
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -78,10 +77,7 @@ Expected<compute::Precision> parsePrecision(const std::string& word) {
 }
 
 Expected<void> checkPrecision(const std::string& word, const nn::Graph& graph) {
-  const bool quantized = std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const nn::Node& node) {
-    return node.op == "DequantizeLinear" || node.op == "QLinearConv" || node.op == "ConvInteger";
-  });
-  if (word != "int8" || quantized) return {};
+  if (word != "int8" || nn::isQuantized(graph)) return {};
   return makeError(ErrorCode::wrongUse,
                    "--precision int8: this network holds no 8-bit numbers: make one that does with `lynceus quantize`");
 }

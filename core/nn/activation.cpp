@@ -5,6 +5,8 @@
 #include <limits>
 #include <map>
 
+#include "core/nn/passes/fuse.h"
+
 namespace lynceus::nn {
 namespace {
 
@@ -123,6 +125,12 @@ Expected<Activation> activation(const OpCall& call) {
   if (op == "Shrink") return Activation{a.apply, call.real("bias", a.alpha), call.real("lambd", a.beta)};
   if (op == "Celu" && call.real("alpha", a.alpha) == 0) return call.refuse("alpha is 0");
   return Activation{a.apply, call.real("alpha", a.alpha), call.real("beta", a.beta)};
+}
+
+std::optional<Activation> fusedActivation(const OpCall& call) {
+  const auto it = definitions().find(call.text(kFusedActivation, ""));
+  if (it == definitions().end()) return std::nullopt;
+  return Activation{it->second.apply, call.real(kFusedAlpha, 0), call.real(kFusedBeta, 0)};
 }
 
 }  // namespace lynceus::nn

@@ -15,11 +15,14 @@ std::optional<std::vector<float>> OpCall::constantFloats(size_t i) const {
 }
 
 std::string shapeText(const Shape& shape) {
-  return shape.empty() ? "scalar" : fmt::format("{}", fmt::join(shape, "x"));
+  if (shape.empty()) return "scalar";
+  if (shape.size() > kMostDimensions) return fmt::format("of {} dimensions", shape.size());
+  return fmt::format("{}", fmt::join(shape, "x"));
 }
 
 std::optional<int64_t> checkedCount(const Shape& shape) {
   constexpr int64_t kMost = int64_t{1} << 40;
+  if (shape.size() > kMostDimensions) return std::nullopt;
   int64_t n = 1;
   for (const int64_t d : shape) {
     if (d < 0 || (d > 0 && n > kMost / d)) return std::nullopt;

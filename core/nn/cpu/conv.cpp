@@ -118,7 +118,7 @@ Expected<Step> convTranspose(const OpCall& call, const std::vector<ValueType>& o
         channelsLastDesc(c->input.n, c->input.c, c->input.space, in), anyDesc(given.dims(), in), bias,
         channelsLastDesc(c->input.n, c->outputChannels, w.output, out), dims(w.stride), gaps(w.dilation),
         dims(w.padBegin), padEnd);
-    const dnnl::deconvolution_forward::primitive_desc pd(desc, scratchpadAttribute(), engine());
+    const dnnl::deconvolution_forward::primitive_desc pd(desc, fusedAttribute(call), engine());
     return makeStep<dnnl::deconvolution_forward>(call, pd, given, outputs[0]);
   } catch (const dnnl::error&) {
     return viaReference(call, outputs);  // oneDNN refuses some paddings

@@ -7,6 +7,7 @@
 #include "core/nn/cpu/executable.h"
 #include "core/nn/cpu/storage.h"
 #include "core/nn/passes/fuse.h"
+#include "core/nn/passes/recognise.h"
 
 namespace lynceus::nn::cpu {
 namespace {
@@ -27,7 +28,10 @@ class CpuDevice : public compute::Device {
     if (!resolved) return passError(resolved);
     removeIdentities(*resolved);
     foldBatchNorm(*resolved);
-    fuseConvolutions(*resolved);
+    recogniseLayerNorm(*resolved);
+    recogniseGelu(*resolved);
+    recogniseGroupNorm(*resolved);
+    fuseActivations(*resolved);
     removeDeadCode(resolved->graph);
     chooseStorage(*resolved, options.precision);
     try {

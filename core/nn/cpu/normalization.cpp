@@ -1,113 +1,206 @@
-// What works channel by channel: BatchNormalization that could not be folded, InstanceNormalization, GlobalAveragePool.
+// Normalisations over channels-last voxels: one pass reads x and adds up, a second one reads x again, scales, applies
+// the activation, and writes in place. BatchNormalization that could not be folded needs the second pass alone.
+// LayerNormalization goes row by row: x is read once from memory.
+#include <algorithm>
 #include <cmath>
 
+#include "core/nn/cpu/channel_rows.h"
+#include "core/nn/cpu/loop_function.h"
+#include "core/nn/cpu/pieces.h"
 #include "core/nn/cpu/via_reference.h"
+#include "core/nn/passes/fuse.h"
 #include "core/parallel.h"
 
 namespace lynceus::nn::cpu {
 namespace {
 
-constexpr int64_t kBlock = 1024;  // voxels; fixed, so that sums do not depend on the number of threads
+constexpr int64_t kChunk = 8;  // pieces that a thread takes at a time
 
-/// For each (n, c) the sum of x, or of (x - centre)^2 where a centre is given. Added up block after block, in double.
-std::vector<double> channelSums(const Shape5& s, const float* x, const std::vector<double>* centre) {
-  const int64_t voxels = s.voxels(), blocks = (voxels + kBlock - 1) / kBlock;
-  std::vector<double> partial(static_cast<size_t>(s.n * blocks * s.c), 0.0);
-  parallelFor(s.n * blocks, [&](int64_t i) {
-    double* sums = partial.data() + i * s.c;
-    const int64_t n = i / blocks, first = i % blocks * kBlock, last = std::min(first + kBlock, voxels);
-    for (int64_t v = first; v < last; ++v) {
-      const float* row = x + (n * voxels + v) * s.c;
-      for (int64_t c = 0; c < s.c; ++c) {
-        const double d = centre ? row[c] - (*centre)[n * s.c + c] : row[c];
-        sums[c] += centre ? d * d : d;
-      }
+/// y = x * scale + shift, a pair for each channel; short rows of channels are repeated up to a piece.
+struct Affine {
+  int64_t width = 0;
+  std::vector<float> scale, shift;
+
+  Affine(int64_t channels, const double* scales, const double* shifts)
+      : width(channels > kPiece ? channels : kPiece / channels * channels),
+        scale(static_cast<size_t>(width)),
+        shift(static_cast<size_t>(width)) {
+    for (int64_t i = 0; i < width; ++i) {
+      scale[i] = static_cast<float>(scales[i % channels]);
+      shift[i] = static_cast<float>(shifts[i % channels]);
     }
-  });
-  std::vector<double> sums(static_cast<size_t>(s.n * s.c), 0.0);
-  for (int64_t i = 0; i < s.n * blocks; ++i)
-    for (int64_t c = 0; c < s.c; ++c) sums[i / blocks * s.c + c] += partial[i * s.c + c];
-  return sums;
-}
+  }
+};
 
-/// y = x * scale + shift with one pair for each (n, c).
-void scaleChannels(const Shape5& s, const float* x, float* y, const std::vector<float>& scale,
-                   const std::vector<float>& shift) {
-  const int64_t voxels = s.voxels(), blocks = (voxels + kBlock - 1) / kBlock;
-  parallelFor(s.n * blocks, [&](int64_t i) {
-    const int64_t n = i / blocks, first = i % blocks * kBlock, last = std::min(first + kBlock, voxels);
-    const float *a = scale.data() + n * s.c, *b = shift.data() + n * s.c;
-    for (int64_t v = first; v < last; ++v) {
-      const int64_t at = (n * voxels + v) * s.c;
+void scaleOne(const float* x, float* y, int64_t count, const float* scale, const float* shift) {
 #pragma omp simd
-      for (int64_t c = 0; c < s.c; ++c) y[at + c] = x[at + c] * a[c] + b[c];
-    }
-  });
+  for (int64_t i = 0; i < count; ++i) y[i] = x[i] * scale[i] + shift[i];
 }
 
-bool hasConstantParameters(const OpCall& call) {
+void scaleRows(const ChannelRows& r, const Arguments& a, Type in, Type out, const std::vector<Affine>& affines,
+               const LoopFunction& after) {
+  const int64_t numbers = r.rows * r.channels, width = affines[0].width;
+  const int64_t parts = (width + kPiece - 1) / kPiece;  // of a row that is longer than a piece
+  const int64_t pieces = (numbers + width - 1) / width * parts;
+  parallelFor(
+      r.images * pieces,
+      [&](int64_t i) {
+        PieceBuffer from, to;
+        const int64_t image = i / pieces, at = i % parts * kPiece, first = i % pieces / parts * width + at;
+        const int64_t count = std::min({kPiece, width - at, numbers - first});
+        const Affine& affine = affines[affines.size() == 1 ? 0 : image];
+        const float* x = widened(a.inputs[0], in, image * numbers + first, count, from);
+        float* y = target(a.outputs[0], out, image * numbers + first, to);
+        scaleOne(x, y, count, affine.scale.data() + at, affine.shift.data() + at);
+        if (after) after(y, y, count);
+        narrow(y, a.outputs[0], out, image * numbers + first, count);
+      },
+      kChunk);
+}
+
+ChannelRows rowsOf(const Shape& shape) {
+  const int64_t images = shape[0], channels = shape[1];
+  return {images, elementCount(shape) / (images * channels), channels};
+}
+
+// Layout and shape that the loops here take; anything else goes to the reference.
+bool suits(const OpCall& call, const ValueType& output) {
   for (size_t i = 1; i < call.inputCount(); ++i)
     if (call.isDynamic(i)) return false;
-  return call.shape(0).size() >= 2 && call.shape(0).size() <= 5;
+  const Shape& shape = call.shape(0);
+  return call.isDynamic(0) && shape.size() >= 2 && shape.size() <= 5 && elementCount(output.shape) != 0;
 }
 
-Shape5 liftAny(const Shape& shape) { return shape.size() == 2 ? Shape5{shape[0], shape[1], {1, 1, 1}} : lift(shape); }
-
 Expected<Step> batchNormalization(const OpCall& call, const std::vector<ValueType>& outputs) {
-  if (!hasConstantParameters(call)) return viaReference(call, outputs);
-  const Shape5 s = liftAny(call.shape(0));
-  std::vector<float> scale, shift;
-  for (int64_t n = 0; n < s.n; ++n)
-    for (int64_t c = 0; c < s.c; ++c) {
-      const double factor =
-          call.floats(1)[c] / std::sqrt(static_cast<double>(call.floats(4)[c]) + call.real("epsilon", 1e-5F));
-      scale.push_back(static_cast<float>(factor));
-      shift.push_back(static_cast<float>(call.floats(2)[c] - call.floats(3)[c] * factor));
-    }
+  if (!suits(call, outputs[0])) return viaReference(call, outputs);
+  const auto after = fusedLoop(call);
+  if (!after) return passError(after);
+  const ChannelRows r = rowsOf(call.shape(0));
+  std::vector<double> scale, shift;
+  for (int64_t c = 0; c < r.channels; ++c) {
+    scale.push_back(call.floats(1)[c] /
+                    std::sqrt(static_cast<double>(call.floats(4)[c]) + call.real("epsilon", 1e-5F)));
+    shift.push_back(call.floats(2)[c] - call.floats(3)[c] * scale.back());
+  }
   Step step;
-  step.inPlace = 0;
-  step.run = [s, scale, shift](const Arguments& a) { scaleChannels(s, a.in<float>(0), a.out<float>(0), scale, shift); };
+  const Type in = call.input(0).type.type, out = outputs[0].type;
+  if (in == out) step.inPlace = 0;
+  step.run = [r, in, out, after = *after, affine = std::vector{Affine(r.channels, scale.data(), shift.data())}](
+                 const Arguments& a) { scaleRows(r, a, in, out, affine, after); };
   return step;
+}
+
+/// What a group normalisation does to each number, from the sums of each image's channels.
+struct GroupScaling {
+  ChannelRows r;
+  int64_t groups;
+  double epsilon;
+  std::vector<float> gain, bias;
+
+  std::vector<Affine> affines(const std::vector<double>& moments) const {
+    const int64_t perGroup = r.channels / groups;
+    const double count = static_cast<double>(perGroup) * static_cast<double>(r.rows);
+    std::vector<Affine> all;
+    std::vector<double> scale(gain.size()), shift(gain.size());
+    for (int64_t n = 0; n < r.images; ++n) {
+      const double *sums = moments.data() + n * 2 * r.channels, *squares = sums + r.channels;
+      for (int64_t g = 0; g < groups; ++g) {
+        double sum = 0, square = 0;
+        for (int64_t c = g * perGroup; c < (g + 1) * perGroup; ++c) {
+          sum += sums[c];
+          square += squares[c];
+        }
+        const double mean = sum / count, variance = std::max(square / count - mean * mean, 0.0);
+        for (int64_t c = g * perGroup; c < (g + 1) * perGroup; ++c) {
+          scale[c] = gain[c] / std::sqrt(variance + epsilon);
+          shift[c] = bias[c] - mean * scale[c];
+        }
+      }
+      all.emplace_back(r.channels, scale.data(), shift.data());
+    }
+    return all;
+  }
+};
+
+Expected<Step> normaliseGroups(const OpCall& call, const std::vector<ValueType>& outputs, int64_t groups) {
+  if (!suits(call, outputs[0])) return viaReference(call, outputs);
+  const auto after = fusedLoop(call);
+  if (!after) return passError(after);
+  const GroupScaling scaling{rowsOf(call.shape(0)), groups, call.real("epsilon", 1e-5F), *call.constantFloats(1),
+                             *call.constantFloats(2)};
+  Step step;
+  const Type in = call.input(0).type.type, out = outputs[0].type;
+  if (in == out) step.inPlace = 0;
+  step.scratchBytes = scaling.r.partialBytes();
+  step.run = [scaling, in, out, after = *after](const Arguments& a) {
+    const auto moments = channelMoments(scaling.r, a.inputs[0], in, static_cast<double*>(a.scratch));
+    scaleRows(scaling.r, a, in, out, scaling.affines(moments), after);
+  };
+  return step;
+}
+
+Expected<Step> groupNormalization(const OpCall& call, const std::vector<ValueType>& outputs) {
+  return normaliseGroups(call, outputs, call.integer("num_groups", 1));
 }
 
 Expected<Step> instanceNormalization(const OpCall& call, const std::vector<ValueType>& outputs) {
-  if (!hasConstantParameters(call)) return viaReference(call, outputs);
-  const Shape5 s = liftAny(call.shape(0));
+  return normaliseGroups(call, outputs, call.shape(0)[1]);
+}
+
+constexpr int64_t kLanes = 16;
+
+// Mean of f(x[i]) in double, in lanes that are folded in order.
+template <class F>
+double meanOf(const float* x, int64_t count, const F& f) {
+  std::array<double, kLanes> lanes{};
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+#pragma omp simd
+    for (int64_t k = 0; k < kLanes; ++k) lanes[k] += f(x[i + k]);
+  }
+  for (; i < count; ++i) lanes[0] += f(x[i]);
+  double sum = 0;
+  for (const double lane : lanes) sum += lane;
+  return sum / static_cast<double>(count);
+}
+
+Expected<Step> layerNormalization(const OpCall& call, const std::vector<ValueType>& outputs) {
+  const Shape& shape = call.shape(0);
+  const int64_t size = shape.empty() ? 0 : shape.back(), stated = call.integer("axis", -1);
+  const auto axis = checkedAxis(stated, static_cast<int64_t>(shape.size()));
+  const auto gain = call.constantFloats(1), bias = call.constantFloats(2);
+  const auto isRow = [&](const auto& values) { return values && static_cast<int64_t>(values->size()) == size; };
+  const bool lastAxis = axis && *axis + 1 == static_cast<int64_t>(shape.size());
+  if (!lastAxis || size == 0 || size > kPiece || elementCount(shape) == 0 || !call.isDynamic(0) || !isRow(gain) ||
+      (call.has(2) && !isRow(bias)))
+    return viaReference(call, outputs);
   Step step;
-  step.inPlace = 0;
-  const std::vector<float> gain = *call.constantFloats(1), bias = *call.constantFloats(2);
-  step.run = [s, gain, bias, epsilon = call.real("epsilon", 1e-5F)](const Arguments& a) {
-    const auto voxels = static_cast<double>(s.voxels());
-    std::vector<double> mean = channelSums(s, a.in<float>(0), nullptr);
-    for (double& m : mean) m /= voxels;
-    const std::vector<double> squares = channelSums(s, a.in<float>(0), &mean);
-    std::vector<float> scale(mean.size()), shift(mean.size());
-    for (size_t i = 0; i < mean.size(); ++i) {
-      const size_t c = i % static_cast<size_t>(s.c);
-      const double factor = gain[c] / std::sqrt(squares[i] / voxels + epsilon);
-      scale[i] = static_cast<float>(factor);
-      shift[i] = static_cast<float>(bias[c] - mean[i] * factor);
-    }
-    scaleChannels(s, a.in<float>(0), a.out<float>(0), scale, shift);
+  const Type in = call.input(0).type.type, out = outputs[0].type;
+  if (in == out) step.inPlace = 0;
+  step.run = [=, count = elementCount(shape) / size, epsilon = call.real("epsilon", 1e-5F), gain = *gain,
+              bias = bias.value_or(std::vector<float>(gain->size()))](const Arguments& a) {
+    parallelFor(
+        count,
+        [&](int64_t row) {
+          PieceBuffer from, to;
+          const float* x = widened(a.inputs[0], in, row * size, size, from);
+          float* y = target(a.outputs[0], out, row * size, to);
+          const double mean = meanOf(x, size, [](double v) { return v; });
+          const double variance = meanOf(x, size, [mean](double v) { return (v - mean) * (v - mean); });
+          const double scale = 1 / std::sqrt(variance + epsilon);
+#pragma omp simd
+          for (int64_t i = 0; i < size; ++i) y[i] = static_cast<float>((x[i] - mean) * scale) * gain[i] + bias[i];
+          narrow(y, a.outputs[0], out, row * size, size);
+        },
+        std::max<int64_t>(1, 4 * kPiece / size));
   };
   return step;
 }
 
-Expected<Step> globalAveragePool(const OpCall& call, const std::vector<ValueType>& outputs) {
-  if (call.shape(0).size() > 5) return viaReference(call, outputs);
-  const Shape5 s = lift(call.shape(0));
-  Step step;
-  step.run = [s](const Arguments& a) {
-    const std::vector<double> sums = channelSums(s, a.in<float>(0), nullptr);
-    for (size_t i = 0; i < sums.size(); ++i)
-      a.out<float>(0)[i] = static_cast<float>(sums[i] / static_cast<double>(s.voxels()));
-  };
-  return step;
-}
-
-LYN_REGISTER_OP(cpu, "BatchNormalization", opset(7, 21), (Kernel{batchNormalization, channelsLastOnly}));
-LYN_REGISTER_OP(cpu, "InstanceNormalization", opset(6, 21), (Kernel{instanceNormalization, channelsLastOnly}));
-LYN_REGISTER_OP(cpu, "GlobalAveragePool", opset(1, 21), (Kernel{globalAveragePool, channelsLastOnly}));
+LYN_REGISTER_OP(cpu, "BatchNormalization", opset(7, 21), (Kernel{batchNormalization, channelsLastOnly, true}));
+LYN_REGISTER_OP(cpu, "InstanceNormalization", opset(6, 21), (Kernel{instanceNormalization, channelsLastOnly, true}));
+LYN_REGISTER_OP(cpu, "LayerNormalization", opset(17, 21), (Kernel{layerNormalization, rowMajorOnly, true}));
+LYN_REGISTER_OP(cpu, kGroupNorm, opset(1, 21), (Kernel{groupNormalization, channelsLastOnly, true}));
 
 }  // namespace
 }  // namespace lynceus::nn::cpu

@@ -1,14 +1,13 @@
 #include "core/nn/cpu/via_reference.h"
 
+#include "core/nn/activation.h"
 #include "core/nn/reference/kernel.h"
 
 namespace lynceus::nn::cpu {
 namespace {
 
-ValueType rowMajor(ValueType type) {
-  type.layout = Layout::rowMajor;
-  return type;
-}
+// As a Tensor holds it.
+ValueType plain(const ValueType& type) { return {type.shape, type.type == Type::bf16 ? Type::f32 : type.type}; }
 
 }  // namespace
 
@@ -19,7 +18,7 @@ Expected<Step> viaReference(const OpCall& call, const std::vector<ValueType>& ou
   step.kernel = "reference loops";
   for (size_t i = 0; i < call.inputCount(); ++i)
     if (call.has(i) && call.input(i).value) step.constants.push_back(i);
-  step.run = [call, outputs, kernel](const Arguments& arguments) {
+  step.run = [call, outputs, kernel, activation = fusedActivation(call)](const Arguments& arguments) {
     std::vector<std::optional<Operand>> operands(call.inputCount());
     std::vector<Tensor> copies(call.inputCount());
     for (size_t i = 0; i < operands.size(); ++i) {
@@ -27,13 +26,15 @@ Expected<Step> viaReference(const OpCall& call, const std::vector<ValueType>& ou
       operands[i] = call.input(i);
       if (operands[i]->value) continue;
       const ValueType& type = call.input(i).type;
-      copies[i] = Tensor::zeros(type.shape, type.type);
-      reorder(type, arguments.inputs[i], rowMajor(type), copies[i].bytes());
+      copies[i] = Tensor::zeros(type.shape, plain(type).type);
+      reorder(type, arguments.inputs[i], plain(type), copies[i].bytes());
       operands[i]->value = &copies[i];
     }
-    const std::vector<Tensor> results = kernel->run(OpCall(call.node(), call.opset(), std::move(operands)), outputs);
+    std::vector<Tensor> results = kernel->run(OpCall(call.node(), call.opset(), std::move(operands)), outputs);
+    if (activation)
+      for (float& v : results[0].floats()) v = activation->apply(v, activation->alpha, activation->beta);
     for (size_t i = 0; i < results.size() && i < arguments.outputs.size(); ++i)
-      if (arguments.outputs[i]) reorder(rowMajor(outputs[i]), results[i].bytes(), outputs[i], arguments.outputs[i]);
+      if (arguments.outputs[i]) reorder(plain(outputs[i]), results[i].bytes(), outputs[i], arguments.outputs[i]);
   };
   return step;
 }

@@ -5,7 +5,7 @@
 
 namespace lynceus::nn::cpu {
 
-/// A builder as in Kernel; inputs and outputs in any layout, floats as f32.
+/// A builder as in Kernel; inputs and outputs in any layout and type. Applies a fused activation, too.
 Expected<Step> viaReference(const OpCall& call, const std::vector<ValueType>& outputs);
 
 }  // namespace lynceus::nn::cpu

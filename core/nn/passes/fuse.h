@@ -5,7 +5,7 @@
 
 namespace lynceus::nn {
 
-/// What fuseConvolutions() leaves on a Conv: output = activation(conv(inputs 0 to 2) + input 3).
+/// What fuseActivations() leaves on a Conv: output = activation(conv(inputs 0 to 2) + input 3).
 inline constexpr size_t kResidualInput = 3;
 
 /// Every normalisation over groups of channels, one kernel for all: InstanceNormalization, GroupNormalization of any
@@ -23,7 +23,7 @@ void removeIdentities(ResolvedGraph& resolved);
 /// Multiplies BatchNormalization behind a Conv or ConvTranspose into its weights and bias.
 void foldBatchNorm(ResolvedGraph& resolved);
 
-/// Moves a residual Add of equal shapes and an activation into the Conv before them.
-void fuseConvolutions(ResolvedGraph& resolved);
+/// Moves a residual Add of equal shapes into the Conv before it, and an activation into the convolution before it.
+void fuseActivations(ResolvedGraph& resolved);
 
 }  // namespace lynceus::nn

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/nn/passes/expand_quantized.h"
 #include "core/nn/reference/kernel.h"
 
 namespace lynceus::nn {
@@ -23,40 +24,62 @@ std::string advice(const std::string& op) {
   return "replace it by the operators listed";
 }
 
-Expected<void> refuseUnknownOperators(const Graph& graph) {
+bool isKnown(const Graph& graph, const Node& node) { return reference::kernels().find(node.op, graph.opset); }
+
+// One sentence about all problems: where operators are missing, about those alone.
+Error joined(const Graph& graph, const std::vector<NodeProblem>& problems) {
   std::map<std::string, std::vector<std::string>> unknown;  // operator -> node names
-  for (const Node& node : graph.nodes)
-    if (!reference::kernels().find(node.op, graph.opset)) unknown[node.op].push_back("\"" + node.name + "\"");
-  if (unknown.empty()) return {};
   std::vector<std::string> lines;
+  for (const NodeProblem& p : problems) {
+    if (!p.advice.empty()) unknown[p.op].push_back("\"" + p.node + "\"");
+    lines.push_back(fmt::format("node \"{}\" ({}): {}", p.node, p.op, p.reason));
+  }
+  if (unknown.empty()) return {ErrorCode::unsupported, fmt::format("{}", fmt::join(lines, "; "))};
+  lines.clear();
   for (const auto& [op, nodes] : unknown)
     lines.push_back(fmt::format("{} (node {}): {}", op, fmt::join(nodes, ", "), advice(op)));
-  return makeError(ErrorCode::unsupported, "operators that cannot run at opset {}: {}; supported are {}", graph.opset,
-                   fmt::join(lines, "; "), fmt::join(reference::kernels().operators(), ", "));
+  return {ErrorCode::unsupported,
+          fmt::format("operators that cannot run at opset {}: {}; supported are {}", graph.opset,
+                      fmt::join(lines, "; "), fmt::join(reference::kernels().operators(), ", "))};
 }
 
 class Resolver {
  public:
-  explicit Resolver(const Graph& graph) { m_out.graph = graph; }
+  explicit Resolver(const Graph& graph) {
+    m_out.graph = graph;
+    expandQuantized(m_out.graph);
+  }
 
-  Expected<ResolvedGraph> resolve(const std::map<std::string, Shape>& inputShapes) {
-    if (auto ok = fixInputs(inputShapes); !ok) return passError(ok);
+  // Visits every node; problems() are what is wrong with them.
+  Expected<void> resolve(const std::map<std::string, Shape>& inputShapes) {
+    if (auto ok = fixInputs(inputShapes); !ok) return ok;
     removeDeadCode(m_out.graph);
-    if (auto ok = refuseUnknownOperators(m_out.graph); !ok) return passError(ok);
     for (const auto& [name, tensor] : m_out.graph.constants) m_out.types[name] = {tensor.shape, tensor.type()};
     collectNeeded();
     std::vector<Node> kept;
     for (const Node& node : m_out.graph.nodes) {
+      if (!isKnown(m_out.graph, node)) {
+        m_problems.push_back({node.name, node.op, fmt::format("the operator cannot run at opset {}", m_out.graph.opset),
+                              advice(node.op)});
+        continue;
+      }
       const auto folded = visit(node);
       if (!folded)
-        m_errors.push_back(folded.error().message);
+        addProblem(node, folded.error().message);
       else if (!*folded)
         kept.push_back(node);
     }
-    if (!m_errors.empty()) return makeError(ErrorCode::unsupported, "{}", fmt::join(m_errors, "; "));
+    if (!m_problems.empty()) return {};
     m_out.graph.nodes = std::move(kept);
     removeDeadCode(m_out.graph);
     for (ValueInfo& output : m_out.graph.outputs) output.shape = m_out.types[output.name].shape;
+    return {};
+  }
+
+  std::vector<NodeProblem> problems() && { return std::move(m_problems); }
+
+  Expected<ResolvedGraph> result() && {
+    if (!m_problems.empty()) return tl::make_unexpected(joined(m_out.graph, m_problems));
     return std::move(m_out);
   }
 
@@ -79,6 +102,13 @@ class Resolver {
     for (const auto& [name, shape] : inputShapes)
       if (!m_out.types.count(name)) return makeError(ErrorCode::wrongUse, "the network has no input \"{}\"", name);
     return {};
+  }
+
+  // Errors of nodes begin with the node's name, which a problem has already.
+  void addProblem(const Node& node, std::string message) {
+    const std::string prefix = fmt::format("node \"{}\" ({}): ", node.name, node.op);
+    if (message.rfind(prefix, 0) == 0) message.erase(0, prefix.size());
+    m_problems.push_back({node.name, node.op, std::move(message), ""});
   }
 
   void collectNeeded() {
@@ -153,7 +183,7 @@ class Resolver {
 
   ResolvedGraph m_out;
   std::set<std::string> m_needed;  // names that a node or the graph's outputs use
-  std::vector<std::string> m_errors;
+  std::vector<NodeProblem> m_problems;
   double m_foldingWork = 0;
 };
 
@@ -173,7 +203,15 @@ OpCall ResolvedGraph::call(const Node& node) const {
 }
 
 Expected<ResolvedGraph> resolve(const Graph& graph, const std::map<std::string, Shape>& inputShapes) {
-  return Resolver(graph).resolve(inputShapes);
+  Resolver resolver(graph);
+  if (auto ok = resolver.resolve(inputShapes); !ok) return passError(ok);
+  return std::move(resolver).result();
+}
+
+Expected<std::vector<NodeProblem>> findProblems(const Graph& graph, const std::map<std::string, Shape>& inputShapes) {
+  Resolver resolver(graph);
+  if (auto ok = resolver.resolve(inputShapes); !ok) return passError(ok);
+  return std::move(resolver).problems();
 }
 
 void removeDeadCode(Graph& graph) {

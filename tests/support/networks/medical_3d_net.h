@@ -1,0 +1,28 @@
+// Medical3DNet: a classifier of crops around candidates.
+#pragma once
+
+#include "tests/support/networks/torch_export.h"
+
+namespace lynceus::test {
+
+/// conv3-ReLU-MaxPool for each of `channels`, then Flatten, linear to `hidden`, linear to 2, softmax.
+/// @param image  (N, 1, D, H, W), input "image"; N may be open, the others not. Output "probability" (N, 2).
+/// 32, 64, 128, 256 and 512 at 64^3 are the real one: 6.8 GFLOP.
+inline OnnxBuilder medical3DNet(const std::vector<int64_t>& channels, int64_t hidden, const nn::Shape& image) {
+  TorchExport t;
+  std::string x = t.input("image", image);
+  int64_t from = image[1], voxels = image[2] * image[3] * image[4];
+  for (const int64_t to : channels) {
+    x = t.maxPool(t.relu(t.conv(x, {.from = from, .to = to})), 2, 2, 0);
+    from = to;
+    voxels /= 8;
+  }
+  x = t.node("Flatten", {x}).integer("axis", 1);
+  x = t.relu(t.gemm(x, from * voxels, hidden, kReluGain));
+  x = t.gemm(x, hidden, 2, 0.3F);
+  t.node("Softmax", {x}).integer("axis", 1);
+  t.output("probability", 2);
+  return t.take();
+}
+
+}  // namespace lynceus::test

@@ -20,11 +20,8 @@ struct ConformanceCase {
   std::string name;
   OnnxBuilder model;
   std::vector<nn::NamedTensor> inputs;
-<<<<<<< HEAD
-  double bound = kRelativeBound;
-=======
-  double bound = 0;  ///< absolute difference that is allowed beside rounding: a quantisation step where ties may differ
->>>>>>> main
+  double bound = kRelativeBound;  ///< the difference that is allowed, in parts of the largest absolute output
+  double step = 0;                ///< and beside it: a quantisation step where ties may differ
 };
 
 /// Collects cases; input "x" holds random numbers that depend on the position of the case.

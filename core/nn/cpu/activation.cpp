@@ -2,6 +2,7 @@
 #include "core/nn/cpu/loop_function.h"
 #include "core/nn/cpu/pieces.h"
 #include "core/nn/cpu/post_ops.h"
+#include "core/nn/cpu/via_reference.h"
 #include "core/nn/passes/fuse.h"
 #include "core/parallel.h"
 
@@ -47,6 +48,7 @@ Step loopStep(const ValueType& in, const ValueType& out, const Function& functio
 }
 
 Expected<Step> activationStep(const OpCall& call, const std::vector<ValueType>& outputs) {
+  if (!call.input(0).type.isFloat()) return viaReference(call, outputs);
   const auto a = nn::activation(call);
   if (!a) return passError(a);
   const ValueType &in = call.input(0).type, &out = outputs[0];

@@ -44,6 +44,7 @@ Expected<Step> poolOrReference(const OpCall& call, const std::vector<ValueType>&
 }
 
 Expected<Step> maxPool(const OpCall& call, const std::vector<ValueType>& outputs) {
+  if (outputs.size() > 1) return viaReference(call, outputs);  // oneDNN has no indices of the whole input
   return poolOrReference(call, outputs, dnnl::algorithm::pooling_max);
 }
 

@@ -51,7 +51,8 @@ Expected<Step> resize(const OpCall& call, const std::vector<ValueType>& outputs)
   const auto plan = resizePlan(call);
   if (!plan) return passError(plan);
   const size_t rank = plan->output.size();
-  if (rank < 3 || rank > 5 || !plan->axes[0].unchanged || !plan->axes[1].unchanged) return viaReference(call, outputs);
+  if (rank < 3 || rank > 5 || !plan->axes[0].unchanged || !plan->axes[1].unchanged || !plan->twoTaps())
+    return viaReference(call, outputs);
   std::array<ResizeAxis, 3> axes;
   axes.fill({{0}, {0}, {0}, true});
   for (size_t d = 2; d < rank; ++d) axes[3 - (rank - 2) + d - 2] = plan->axes[d];

@@ -6,17 +6,20 @@ namespace lynceus::nn::reference {
 namespace {
 
 Expected<std::vector<ValueType>> inferResize(const OpCall& call) {
-  if (!call.input(0).type.isFloat()) return call.refuse("the input holds integers");
+  const Type type = call.input(0).type.type;
+  if (type == Type::i64) return call.refuse("the input holds 64-bit integers");
+  if (!isFloating(type) && call.text("mode", "nearest") != "nearest")
+    return call.refuse("the input holds integers, which only the mode nearest keeps");
   const auto plan = resizePlan(call);
   if (!plan) return passError(plan);
-  return oneOutput(plan->output);
+  return oneOutput(plan->output, type);
 }
 
 // Interpolates along one axis after the other, in double.
-std::vector<Tensor> resize(const OpCall& call, const std::vector<ValueType>&) {
+template <class T>
+std::vector<T> resized(const OpCall& call, const std::vector<T>& input) {
   const ResizePlan plan = *resizePlan(call);
   Shape shape = call.shape(0);
-  const std::vector<float>& input = call.input(0).value->floats();
   std::vector<double> values(input.begin(), input.end());
   for (size_t d = 0; d < shape.size(); ++d) {
     const ResizeAxis& axis = plan.axes[d];
@@ -33,7 +36,15 @@ std::vector<Tensor> resize(const OpCall& call, const std::vector<ValueType>&) {
     values = std::move(next);
     shape[d] = plan.output[d];
   }
-  return oneTensor({shape, std::vector<float>(values.begin(), values.end())});
+  return std::vector<T>(values.begin(), values.end());
+}
+
+std::vector<Tensor> resize(const OpCall& call, const std::vector<ValueType>& outputs) {
+  return std::visit(
+      [&](const auto& input) {
+        return oneTensor({outputs[0].shape, resized(call, input)});
+      },
+      call.input(0).value->data);
 }
 
 LYN_REGISTER_OP(reference, "Resize", opset(10, 21), (Kernel{inferResize, resize, 1, 4, Accepts::anything}));

@@ -6,7 +6,9 @@
 
 #include "core/nn/cpu/executable.h"
 #include "core/nn/cpu/storage.h"
+#include "core/nn/passes/fold_transpose.h"
 #include "core/nn/passes/fuse.h"
+#include "core/nn/passes/lower_einsum.h"
 
 namespace lynceus::nn::cpu {
 namespace {
@@ -28,6 +30,9 @@ class CpuDevice : public compute::Device {
     removeIdentities(*resolved);
     foldBatchNorm(*resolved);
     fuseActivations(*resolved);
+    lowerEinsum(*resolved);
+    foldTransposes(*resolved);
+    fuseMatMuls(*resolved);
     removeDeadCode(resolved->graph);
     chooseStorage(*resolved, options.precision);
     try {

@@ -123,6 +123,22 @@ bool takeActivation(ResolvedGraph& resolved, size_t at, size_t reader) {
   return true;
 }
 
+bool takeBias(ResolvedGraph& resolved, size_t at, size_t reader) {
+  Graph& graph = resolved.graph;
+  const Node& add = graph.nodes[reader];
+  Node& product = graph.nodes[at];
+  if (product.op != "MatMul" || product.inputs.size() > 2 || add.op != "Add") return false;
+  const std::string& other = add.inputs[add.inputs[0] == product.outputs[0] ? 1 : 0];
+  const ValueType &bias = resolved.types.at(other), &result = resolved.types.at(product.outputs[0]);
+  const bool perColumn = isConstant(graph, other) && !bias.shape.empty() && !result.shape.empty() &&
+                         bias.shape.back() == result.shape.back() && elementCount(bias.shape) == bias.shape.back() &&
+                         bias.shape.size() <= result.shape.size();
+  if (!perColumn || bias.type != Type::f32) return false;
+  product.inputs.push_back(other);
+  absorb(graph, at, reader);
+  return true;
+}
+
 }  // namespace
 
 void removeIdentities(ResolvedGraph& resolved) {
@@ -171,6 +187,17 @@ void fuseActivations(ResolvedGraph& resolved) {
     const size_t reader = takes ? onlyReader(graph, graph.nodes[at]) : graph.nodes.size();
     const bool moved = reader < graph.nodes.size() &&
                        ((op == "Conv" && takeResidual(resolved, at, reader)) || takeActivation(resolved, at, reader));
+    if (!moved) ++at;
+  }
+}
+
+void fuseMatMuls(ResolvedGraph& resolved) {
+  Graph& graph = resolved.graph;
+  for (size_t at = 0; at < graph.nodes.size();) {
+    const bool takes = graph.nodes[at].op == "MatMul" || graph.nodes[at].op == "Gemm";
+    const size_t reader = takes ? onlyReader(graph, graph.nodes[at]) : graph.nodes.size();
+    const bool moved =
+        reader < graph.nodes.size() && (takeBias(resolved, at, reader) || takeActivation(resolved, at, reader));
     if (!moved) ++at;
   }
 }

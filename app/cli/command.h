@@ -38,9 +38,10 @@ void addPhantom(CLI::App& app, int& exitCode);
 void addRun(CLI::App& app, int& exitCode);
 void addModels(CLI::App& app, int& exitCode);
 void addDeidentify(CLI::App& app, int& exitCode);
+void addQuantize(CLI::App& app, int& exitCode);
 
-inline constexpr AddCommand kCommands[] = {addInfo,    addConvert, addDetect, addBatch,
-                                           addPhantom, addRun,     addModels, addDeidentify};
+inline constexpr AddCommand kCommands[] = {addInfo, addConvert, addDetect,     addBatch,   addPhantom,
+                                           addRun,  addModels,  addDeidentify, addQuantize};
 
 /// "lynceus 0.1.0 (commit …, findings schema 1, model schema 1)"
 std::string versionText();

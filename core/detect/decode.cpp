@@ -145,6 +145,15 @@ Expected<std::vector<Candidate>> decodeAnchors(const TileOutputs& outputs, const
   return found;
 }
 
+Expected<std::vector<Candidate>> decode(const TileOutputs& outputs, const model::Output& rules, double spacingMm) {
+  return rules.coding == model::Coding::heatMap ? decodeHeatMap(outputs, rules, spacingMm)
+                                                : decodeAnchors(outputs, rules);
+}
+
+double calibratedScore(const Candidate& candidate, const model::Calibration& calibration) {
+  return 1 / (1 + std::exp(-(calibration.slope * candidate.logit + calibration.intercept)));
+}
+
 std::vector<Candidate> suppress(std::vector<Candidate> candidates, double iou, int limit) {
   std::stable_sort(candidates.begin(), candidates.end(),
                    [](const Candidate& a, const Candidate& b) { return a.logit > b.logit; });

@@ -29,6 +29,12 @@ Expected<std::vector<Candidate>> decodeHeatMap(const TileOutputs& outputs, const
 /// regressions in the order dx dy dz dw dh dd; ln size is clipped at ln(1000/16), as the field's detectors do.
 Expected<std::vector<Candidate>> decodeAnchors(const TileOutputs& outputs, const model::Output& rules);
 
+/// Whichever of the two the package states.
+Expected<std::vector<Candidate>> decode(const TileOutputs& outputs, const model::Output& rules, double spacingMm);
+
+/// The candidate's probability of being a lesion.
+double calibratedScore(const Candidate& candidate, const model::Calibration& calibration);
+
 /// Greedy non-maximum suppression: strongest first, a box falls if it overlaps a kept one by more than `iou`
 /// (intersection over union) or if either centre lies in the other's inner half. Stops at `limit` kept.
 std::vector<Candidate> suppress(std::vector<Candidate> candidates, double iou, int limit);

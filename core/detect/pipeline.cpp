@@ -6,13 +6,11 @@
 #include <ctime>
 
 #include "core/detect/decode.h"
-#include "core/detect/lung_region.h"
-#include "core/detect/tiling.h"
+#include "core/detect/tile_input.h"
 #include "core/image/resample.h"
 #include "core/measure/measure.h"
 #include "core/measure/nodule_mask.h"
 #include "core/nn/onnx_import.h"
-#include "core/parallel.h"
 #include "core/version.h"
 
 namespace lynceus::detect {
@@ -45,53 +43,6 @@ std::string nowUtc() {
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
   return text;
-}
-
-/// The part of the volume's index space that the set voxels of a coarse mask over the same extent cover.
-image::IndexBox boxOf(const Mask& mask, const Geometry& volume) {
-  Int3 low = mask.geometry.size, high{-1, -1, -1};
-  for (int z = 0; z < mask.geometry.size.z; ++z) {
-    for (int y = 0; y < mask.geometry.size.y; ++y) {
-      for (int x = 0; x < mask.geometry.size.x; ++x) {
-        if (!mask.at(x, y, z)) continue;
-        low = {std::min(low.x, x), std::min(low.y, y), std::min(low.z, z)};
-        high = {std::max(high.x, x), std::max(high.y, y), std::max(high.z, z)};
-      }
-    }
-  }
-  const Vec3 a = volume.toIndex(mask.geometry.toPatient({low.x - 0.5, low.y - 0.5, low.z - 0.5}));
-  const Vec3 b = volume.toIndex(mask.geometry.toPatient({high.x + 0.5, high.y + 0.5, high.z + 0.5}));
-  const auto first = [](double v) { return std::max(0, static_cast<int>(std::floor(v + 0.5))); };
-  const auto count = [](int from, double to, int size) {
-    return std::clamp(static_cast<int>(std::ceil(to + 0.5)) - from, 1, size - from);
-  };
-  image::IndexBox box{{first(a.x), first(a.y), first(a.z)}, {}};
-  box.size = {count(box.first.x, b.x, volume.size.x), count(box.first.y, b.y, volume.size.y),
-              count(box.first.z, b.z, volume.size.z)};
-  return box;
-}
-
-/// One tile as network input: HU mapped to 0..1; what lies outside the grid is air.
-nn::Tensor tileInput(const Image<float>& hu, const TilePlan& plan, const Tile& tile, const model::Preprocessing& p) {
-  nn::Tensor input = nn::Tensor::zeros({1, 1, plan.size.z, plan.size.y, plan.size.x});
-  std::vector<float>& out = input.floats();
-  const float low = static_cast<float>(p.lowHu), scale = static_cast<float>(1 / (p.highHu - p.lowHu));
-  const auto window = [=](float v) { return std::clamp((v - low) * scale, 0.0f, 1.0f); };
-  const float air = window(image::kAirHu);
-  const Int3 size = hu.geometry.size;
-  parallelFor(plan.size.z, [&](int64_t tz) {
-    const int z = tile.start.z + static_cast<int>(tz);
-    for (int ty = 0; ty < plan.size.y; ++ty) {
-      const int y = tile.start.y + ty;
-      float* row = out.data() + (tz * plan.size.y + ty) * plan.size.x;
-      for (int tx = 0; tx < plan.size.x; ++tx) {
-        const int x = tile.start.x + tx;
-        const bool inside = z < size.z && y < size.y && x < size.x;  // tiles never start before the grid
-        row[tx] = inside ? window(hu.at(x, y, z)) : air;
-      }
-    }
-  });
-  return input;
 }
 
 bool inCore(const Tile& tile, const Vec3& p) {
@@ -128,7 +79,7 @@ Finding makeFinding(const Candidate& c, const Geometry& grid, const model::Packa
   f.boxMm = boxAround(grid, c);
   f.estimatedDiameterMm = std::cbrt(c.size.x * c.size.y * c.size.z) * package.preprocessing.spacingMm;
   f.rawScore = 1 / (1 + std::exp(-c.logit));
-  f.score = 1 / (1 + std::exp(-(package.calibration.slope * c.logit + package.calibration.intercept)));
+  f.score = calibratedScore(c, package.calibration);
   return f;
 }
 
@@ -175,7 +126,6 @@ Expected<std::vector<Candidate>> Pipeline::search(const Image<float>& hu, const 
   const TilePlan plan = planTiles(hu.geometry.size, tiling.maxSizeVoxels, tiling.overlapVoxels, tiling.multipleOf);
   auto executable = executableFor(plan.size);
   if (!executable) return passError(executable);
-  const double spacingMm = m_package.preprocessing.spacingMm;
   std::vector<Candidate> candidates;
   for (size_t t = 0; t < plan.tiles.size(); ++t) {
     if (context.cancelled()) return wasCancelled();
@@ -185,8 +135,7 @@ Expected<std::vector<Candidate>> Pipeline::search(const Image<float>& hu, const 
     if (!tensors) return passError(tensors);
     TileOutputs outputs;
     for (size_t o = 0; o < tensors->size(); ++o) outputs.push_back({m_graph.outputs[o].name, std::move((*tensors)[o])});
-    auto found = m_package.output.coding == model::Coding::heatMap ? decodeHeatMap(outputs, m_package.output, spacingMm)
-                                                                   : decodeAnchors(outputs, m_package.output);
+    auto found = decode(outputs, m_package.output, m_package.preprocessing.spacingMm);
     if (!found) return passError(found);
     for (Candidate& c : *found) {
       c.center = c.center + Vec3{1.0 * tile.start.x, 1.0 * tile.start.y, 1.0 * tile.start.z};
@@ -229,9 +178,7 @@ Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model
   if (context.cancelled()) return wasCancelled();
 
   context.progress(0.05, "resample");
-  const Geometry grid =
-      lungs ? image::isotropicGeometry(volume.geometry(), pre.spacingMm, boxOf(lungs->mask, volume.geometry()))
-            : image::isotropicGeometry(volume.geometry(), pre.spacingMm);
+  const Geometry grid = networkGrid(volume, lungs ? &*lungs : nullptr, pre);
   const Image<float> hu = image::resampleLinear(volume, grid);
   result.timingsMs["resample"] = watch.lap();
   if (context.cancelled()) return wasCancelled();

@@ -1,6 +1,7 @@
 // Turns the tensors of an ONNX file into ours.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 
 #include "core/error.h"
@@ -9,8 +10,17 @@
 
 namespace lynceus::nn {
 
-/// @param folder  where external data lies; empty refuses external data. The error does not name the tensor.
-Expected<Tensor> readOnnxTensor(const onnx::TensorProto& proto, const std::filesystem::path& folder);
+/// The files beside a model that hold its weights.
+struct ExternalData {
+  std::filesystem::path folder;             ///< where they lie; empty refuses external data
+  uint64_t bytesLeft = uint64_t{16} << 30;  ///< that the model may still read: many tensors may name the same bytes
+};
+
+/// Reads external data straight into the tensor. The error does not name the tensor.
+Expected<Tensor> readOnnxTensor(const onnx::TensorProto& proto, ExternalData& external);
+
+/// The opposite, data inside the file: values and shape; a name that is there stays.
+void writeOnnxTensor(const Tensor& tensor, onnx::TensorProto& proto);
 
 /// "float16"
 std::string onnxTypeName(int dataType);

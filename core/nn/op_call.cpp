@@ -15,17 +15,20 @@ std::optional<std::vector<float>> OpCall::constantFloats(size_t i) const {
 }
 
 std::string shapeText(const Shape& shape) {
-  return shape.empty() ? "scalar" : fmt::format("{}", fmt::join(shape, "x"));
+  if (shape.empty()) return "scalar";
+  if (shape.size() > kMostDimensions) return fmt::format("of {} dimensions", shape.size());
+  return fmt::format("{}", fmt::join(shape, "x"));
 }
 
 std::optional<int64_t> checkedCount(const Shape& shape) {
   constexpr int64_t kMost = int64_t{1} << 40;
+  if (shape.size() > kMostDimensions) return std::nullopt;
   int64_t n = 1;
   for (const int64_t d : shape) {
-    if (d < 0 || d > kMost || (d > 0 && n > kMost / d)) return std::nullopt;
-    n *= d;
+    if (d < 0 || (d > 0 && n > kMost / d)) return std::nullopt;
+    n *= std::max<int64_t>(d, 1);
   }
-  return n;
+  return std::find(shape.begin(), shape.end(), 0) == shape.end() ? n : 0;
 }
 
 std::optional<int64_t> checkedAxis(int64_t axis, int64_t rank) {
@@ -47,6 +50,14 @@ std::optional<Shape> broadcast(const Shape& a, const Shape& b) {
 Shape stridesOf(const Shape& shape) {
   Shape strides(shape.size(), 1);
   for (size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  return strides;
+}
+
+Shape broadcastStrides(const Shape& to, const Shape& operand) {
+  const Shape own = stridesOf(operand);
+  Shape strides(to.size(), 0);
+  for (size_t i = 0; i < operand.size(); ++i)
+    if (operand[i] != 1) strides[to.size() - operand.size() + i] = own[i];
   return strides;
 }
 

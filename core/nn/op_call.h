@@ -84,10 +84,14 @@ class OpCall {
   mutable std::string m_badAttribute;
 };
 
+/// Networks of windowed attention in 3D reach 8.
+inline constexpr size_t kMostDimensions = 16;
+
 /// "1x32x64x64x64"
 std::string shapeText(const Shape& shape);
 
-/// Number of elements, or nothing if a dimension is negative or the product exceeds 2^40.
+/// Number of elements, or nothing if a dimension is negative, the product of those that are not 0 exceeds 2^40 (then
+/// strides cannot overflow either), or there are too many dimensions.
 std::optional<int64_t> checkedCount(const Shape& shape);
 
 /// ONNX axis in [-rank, rank) as one in [0, rank), or nothing.
@@ -98,5 +102,9 @@ std::optional<Shape> broadcast(const Shape& a, const Shape& b);
 
 /// Row-major strides in elements.
 Shape stridesOf(const Shape& shape);
+
+/// Strides in elements of a row-major operand that is read in the order of a shape it broadcasts to: 0 where it
+/// repeats.
+Shape broadcastStrides(const Shape& to, const Shape& operand);
 
 }  // namespace lynceus::nn

@@ -1,4 +1,4 @@
-// Builds ONNX models in memory, for tests: the same schema as the importer, none of its code.
+// Builds ONNX models in memory, for tests: the same schema as the importer, none of its reading code.
 #pragma once
 
 #include <cmath>
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/nn/onnx.pb.h"
+#include "core/nn/onnx_tensor.h"
 #include "core/nn/tensor.h"
 
 namespace lynceus::test {
@@ -60,7 +60,7 @@ class OnnxBuilder {
       return *this;
     }
     NodeBuilder& tensor(const std::string& name, const nn::Tensor& value) {
-      fill(*add(name, nn::onnx::AttributeProto::TENSOR)->mutable_t(), value);
+      nn::writeOnnxTensor(value, *add(name, nn::onnx::AttributeProto::TENSOR)->mutable_t());
       return *this;
     }
     /// The name of output i.
@@ -94,7 +94,7 @@ class OnnxBuilder {
 
   std::string constant(const nn::Tensor& value) {
     auto* proto = graph().add_initializer();
-    fill(*proto, value);
+    nn::writeOnnxTensor(value, *proto);
     proto->set_name("constant" + std::to_string(m_names++));
     return proto->name();
   }
@@ -121,13 +121,6 @@ class OnnxBuilder {
     const std::string text = m_model.SerializeAsString();
     const auto* first = reinterpret_cast<const std::byte*>(text.data());
     return {first, first + text.size()};
-  }
-
-  static void fill(nn::onnx::TensorProto& proto, const nn::Tensor& value) {
-    for (const int64_t d : value.shape) proto.add_dims(d);
-    constexpr Proto::DataType kTypes[] = {Proto::FLOAT, Proto::INT64, Proto::INT8, Proto::UINT8};
-    proto.set_data_type(kTypes[value.data.index()]);
-    proto.set_raw_data(value.bytes(), value.size() * bytesOf(value.type()));
   }
 
  private:

@@ -9,6 +9,7 @@
 #include "core/nn/passes/fold_transpose.h"
 #include "core/nn/passes/fuse.h"
 #include "core/nn/passes/lower_einsum.h"
+#include "core/nn/passes/recognise.h"
 
 namespace lynceus::nn::cpu {
 namespace {
@@ -29,10 +30,13 @@ class CpuDevice : public compute::Device {
     if (!resolved) return passError(resolved);
     removeIdentities(*resolved);
     foldBatchNorm(*resolved);
-    fuseActivations(*resolved);
+    recogniseLayerNorm(*resolved);
+    recogniseGelu(*resolved);
+    recogniseGroupNorm(*resolved);
     lowerEinsum(*resolved);
     foldTransposes(*resolved);
     fuseMatMuls(*resolved);
+    fuseActivations(*resolved);
     removeDeadCode(resolved->graph);
     chooseStorage(*resolved, options.precision);
     try {

@@ -16,10 +16,19 @@ Shape orderOf(const ResolvedGraph& resolved, const Node& transpose) {
 
 }  // namespace
 
+bool isPlainMatMul(const ResolvedGraph& resolved, const Node& node) {
+  if (node.op != "MatMul") return false;
+  for (const size_t i : {size_t{0}, size_t{1}}) {
+    const Shape& shape = resolved.types.at(node.inputs[i]).shape;
+    if (shape.size() < 2 || shape.size() > 8 || elementCount(shape) == 0) return false;
+  }
+  return true;
+}
+
 void foldTransposes(ResolvedGraph& resolved) {
   const Uses uses(resolved.graph);
   for (Node& node : resolved.graph.nodes) {
-    if (node.op != "MatMul") continue;
+    if (!isPlainMatMul(resolved, node)) continue;
     for (const size_t i : {size_t{0}, size_t{1}}) {
       const Node* transpose = uses.producer(node.inputs[i], "Transpose");
       const char* attribute = i == 0 ? kTransposeA : kTransposeB;

@@ -9,6 +9,9 @@ namespace lynceus::nn {
 inline constexpr const char* kTransposeA = "transpose_a";
 inline constexpr const char* kTransposeB = "transpose_b";
 
+/// A MatMul that backends can add to: both operands have 2 to 8 axes, and nothing is empty.
+bool isPlainMatMul(const ResolvedGraph& resolved, const Node& node);
+
 /// For backends whose MatMul knows the two attributes. A Transpose that others read, too, stays for them.
 void foldTransposes(ResolvedGraph& resolved);
 

@@ -1,9 +1,10 @@
 #include "core/nn/passes/fuse.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/nn/activation.h"
+#include "core/nn/channel_affine.h"
+#include "core/nn/passes/fold_transpose.h"
 
 namespace lynceus::nn {
 namespace {
@@ -37,12 +38,7 @@ void absorb(Graph& graph, size_t from, size_t to) {
   graph.nodes.erase(graph.nodes.begin() + static_cast<std::ptrdiff_t>(from));
 }
 
-/// y = x * scale + shift for each channel.
-struct ChannelAffine {
-  std::vector<double> scale, shift;
-};
-
-std::optional<ChannelAffine> batchNormAffine(const ResolvedGraph& resolved, const Node& node) {
+std::optional<ChannelAffine> batchNormOf(const ResolvedGraph& resolved, const Node& node) {
   std::array<std::vector<float>, 4> p;  // scale, bias, mean, variance
   const OpCall call = resolved.call(node);
   for (size_t i = 0; i < 4; ++i) {
@@ -50,36 +46,16 @@ std::optional<ChannelAffine> batchNormAffine(const ResolvedGraph& resolved, cons
     if (!values) return std::nullopt;
     p[i] = *values;
   }
-  ChannelAffine a;
-  for (size_t c = 0; c < p[0].size(); ++c) {
-    a.scale.push_back(p[0][c] / std::sqrt(static_cast<double>(p[3][c]) + call.real("epsilon", 1e-5F)));
-    a.shift.push_back(p[1][c] - p[2][c] * a.scale[c]);
-  }
-  return a;
+  return batchNormAffine(p, call.real("epsilon", 1e-5F));
 }
 
 // New constants, because others may use the old ones.
 void scaleConvolution(ResolvedGraph& resolved, Node& conv, const ChannelAffine& affine) {
   Tensor weights = resolved.graph.constants.at(conv.inputs[1]);
-  const bool transposed = conv.op == "ConvTranspose";
-  const auto channels = static_cast<int64_t>(affine.scale.size());
-  const int64_t perGroup = transposed ? weights.shape[1] : weights.shape[0];
-  const int64_t rows = transposed ? weights.shape[0] : 1;  // transposed: (C, M/g, taps), group after group
-  const int64_t groups = channels / perGroup;
-  const auto inner = static_cast<int64_t>(weights.floats().size()) / (rows * perGroup);
-  for (int64_t row = 0; row < rows; ++row)
-    for (int64_t m = 0; m < perGroup; ++m)
-      for (int64_t i = 0; i < inner; ++i) {
-        const int64_t channel = (transposed ? row / (rows / groups) * perGroup : 0) + m;
-        float& w = weights.floats()[(row * perGroup + m) * inner + i];
-        w = static_cast<float>(w * affine.scale[channel]);
-      }
-  Tensor bias = Tensor::zeros({channels});
   const bool hadBias = conv.inputs.size() > 2 && !conv.inputs[2].empty();
-  for (int64_t c = 0; c < channels; ++c) {
-    const double before = hadBias ? resolved.graph.constants.at(conv.inputs[2]).floats()[c] : 0.0;
-    bias.floats()[c] = static_cast<float>(before * affine.scale[c] + affine.shift[c]);
-  }
+  Tensor bias = hadBias ? resolved.graph.constants.at(conv.inputs[2])
+                        : Tensor::zeros({static_cast<int64_t>(affine.scale.size())});
+  multiplyInto(affine, conv.op == "ConvTranspose", weights, bias);
   conv.inputs.resize(3);
   conv.inputs[1] = conv.outputs[0] + "/folded_weights";
   conv.inputs[2] = conv.outputs[0] + "/folded_bias";
@@ -112,7 +88,9 @@ bool takeActivation(ResolvedGraph& resolved, size_t at, size_t reader) {
   const Node& next = graph.nodes[reader];
   Node& conv = graph.nodes[at];
   static constexpr const char* kFusable[] = {"Relu", "LeakyRelu", "Sigmoid", "Clip"};
-  const bool fits = std::find(std::begin(kFusable), std::end(kFusable), next.op) != std::end(kFusable);
+  const bool isProduct = conv.op == "MatMul" || conv.op == "Gemm";
+  const bool fits = std::find(std::begin(kFusable), std::end(kFusable), next.op) != std::end(kFusable) ||
+                    (isProduct && next.op == "Gelu" && next.attributes.empty());
   if (!fits || conv.attributes.count(kFusedActivation)) return false;
   const auto a = activation(resolved.call(next));
   if (!a) return false;
@@ -127,7 +105,9 @@ bool takeBias(ResolvedGraph& resolved, size_t at, size_t reader) {
   Graph& graph = resolved.graph;
   const Node& add = graph.nodes[reader];
   Node& product = graph.nodes[at];
-  if (product.op != "MatMul" || product.inputs.size() > 2 || add.op != "Add") return false;
+  if (add.op != "Add" || add.attributes.count(kFusedActivation) || product.inputs.size() > 2 ||
+      !isPlainMatMul(resolved, product))
+    return false;
   const std::string& other = add.inputs[add.inputs[0] == product.outputs[0] ? 1 : 0];
   const ValueType &bias = resolved.types.at(other), &result = resolved.types.at(product.outputs[0]);
   const bool perColumn = isConstant(graph, other) && !bias.shape.empty() && !result.shape.empty() &&
@@ -168,7 +148,7 @@ void foldBatchNorm(ResolvedGraph& resolved) {
     std::optional<ChannelAffine> affine;
     if (reader < graph.nodes.size() && graph.nodes[reader].op == "BatchNormalization" &&
         graph.nodes[reader].inputs[0] == conv.outputs[0])
-      affine = batchNormAffine(resolved, graph.nodes[reader]);
+      affine = batchNormOf(resolved, graph.nodes[reader]);
     if (affine) {
       scaleConvolution(resolved, graph.nodes[at], *affine);
       absorb(graph, at, reader);
@@ -179,7 +159,7 @@ void foldBatchNorm(ResolvedGraph& resolved) {
 }
 
 void fuseActivations(ResolvedGraph& resolved) {
-  static constexpr const char* kTakers[] = {"Conv", "ConvTranspose"};
+  static constexpr const char* kTakers[] = {"Conv", "ConvTranspose", kGroupNorm, "BatchNormalization", "Add"};
   Graph& graph = resolved.graph;
   for (size_t at = 0; at < graph.nodes.size();) {
     const std::string& op = graph.nodes[at].op;

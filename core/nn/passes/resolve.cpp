@@ -3,61 +3,83 @@
 #include <algorithm>
 #include <set>
 
+#include "core/nn/passes/expand_quantized.h"
 #include "core/nn/reference/kernel.h"
 
 namespace lynceus::nn {
 namespace {
 
-constexpr int64_t kMostElements = int64_t{1} << 33;        // of one value: 32 GiB
-constexpr int64_t kMostFoldedElements = int64_t{1} << 28;  // of one constant: 1 GiB
+constexpr int64_t kMostElements = int64_t{1} << 33;  // of one value: 32 GiB
+constexpr double kMostFoldingWork = 1 << 28;         // numbers read, written and multiplied: a second or two
 
 // What to export instead, for operators that people meet.
 std::string advice(const std::string& op) {
-  if (op == "GroupNormalization" || op == "LayerNormalization")
-    return "export with opset 16, which writes the normalisation as simpler operators";
   if (op == "If" || op == "Loop" || op == "Scan") return "export by tracing with fixed shapes, not by scripting";
-  if (op == "QuantizeLinear" || op == "DequantizeLinear" || op == "QLinearConv" || op == "ConvInteger")
-    return "export the float32 network";
-  if (op == "NonMaxSuppression" || op == "TopK" || op == "NonZero")
+  if (op == "LSTM" || op == "GRU" || op == "RNN") return "recurrent networks are not supported";
+  if (op == "NonMaxSuppression" || op == "RoiAlign" || op == "MaxRoiPool" || op == "Unique" || op == "Compress")
     return "end the network at its raw heads: boxes are decoded outside of it";
+  if (op.rfind("Random", 0) == 0 || op == "Bernoulli" || op == "Multinomial")
+    return "export the network in evaluation mode, without sampling";
   if (op.find('.') != std::string::npos) return "export with the standard ONNX operators only";
   return "replace it by the operators listed";
 }
 
-Expected<void> refuseUnknownOperators(const Graph& graph) {
+bool isKnown(const Graph& graph, const Node& node) { return reference::kernels().find(node.op, graph.opset); }
+
+// One sentence about all problems: where operators are missing, about those alone.
+Error joined(const Graph& graph, const std::vector<NodeProblem>& problems) {
   std::map<std::string, std::vector<std::string>> unknown;  // operator -> node names
-  for (const Node& node : graph.nodes)
-    if (!reference::kernels().find(node.op, graph.opset)) unknown[node.op].push_back("\"" + node.name + "\"");
-  if (unknown.empty()) return {};
   std::vector<std::string> lines;
+  for (const NodeProblem& p : problems) {
+    if (!p.advice.empty()) unknown[p.op].push_back("\"" + p.node + "\"");
+    lines.push_back(fmt::format("node \"{}\" ({}): {}", p.node, p.op, p.reason));
+  }
+  if (unknown.empty()) return {ErrorCode::unsupported, fmt::format("{}", fmt::join(lines, "; "))};
+  lines.clear();
   for (const auto& [op, nodes] : unknown)
     lines.push_back(fmt::format("{} (node {}): {}", op, fmt::join(nodes, ", "), advice(op)));
-  return makeError(ErrorCode::unsupported, "operators that cannot run at opset {}: {}; supported are {}", graph.opset,
-                   fmt::join(lines, "; "), fmt::join(reference::kernels().operators(), ", "));
+  return {ErrorCode::unsupported,
+          fmt::format("operators that cannot run at opset {}: {}; supported are {}", graph.opset,
+                      fmt::join(lines, "; "), fmt::join(reference::kernels().operators(), ", "))};
 }
 
 class Resolver {
  public:
-  explicit Resolver(const Graph& graph) { m_out.graph = graph; }
+  explicit Resolver(const Graph& graph) {
+    m_out.graph = graph;
+    expandQuantized(m_out.graph);
+  }
 
-  Expected<ResolvedGraph> resolve(const std::map<std::string, Shape>& inputShapes) {
-    if (auto ok = fixInputs(inputShapes); !ok) return passError(ok);
+  // Visits every node; problems() are what is wrong with them.
+  Expected<void> resolve(const std::map<std::string, Shape>& inputShapes) {
+    if (auto ok = fixInputs(inputShapes); !ok) return ok;
     removeDeadCode(m_out.graph);
-    if (auto ok = refuseUnknownOperators(m_out.graph); !ok) return passError(ok);
     for (const auto& [name, tensor] : m_out.graph.constants) m_out.types[name] = {tensor.shape, tensor.type()};
     collectNeeded();
     std::vector<Node> kept;
     for (const Node& node : m_out.graph.nodes) {
+      if (!isKnown(m_out.graph, node)) {
+        m_problems.push_back({node.name, node.op, fmt::format("the operator cannot run at opset {}", m_out.graph.opset),
+                              advice(node.op)});
+        continue;
+      }
       const auto folded = visit(node);
       if (!folded)
-        m_errors.push_back(folded.error().message);
+        addProblem(node, folded.error().message);
       else if (!*folded)
         kept.push_back(node);
     }
-    if (!m_errors.empty()) return makeError(ErrorCode::unsupported, "{}", fmt::join(m_errors, "; "));
+    if (!m_problems.empty()) return {};
     m_out.graph.nodes = std::move(kept);
     removeDeadCode(m_out.graph);
     for (ValueInfo& output : m_out.graph.outputs) output.shape = m_out.types[output.name].shape;
+    return {};
+  }
+
+  std::vector<NodeProblem> problems() && { return std::move(m_problems); }
+
+  Expected<ResolvedGraph> result() && {
+    if (!m_problems.empty()) return tl::make_unexpected(joined(m_out.graph, m_problems));
     return std::move(m_out);
   }
 
@@ -82,6 +104,13 @@ class Resolver {
     return {};
   }
 
+  // Errors of nodes begin with the node's name, which a problem has already.
+  void addProblem(const Node& node, std::string message) {
+    const std::string prefix = fmt::format("node \"{}\" ({}): ", node.name, node.op);
+    if (message.rfind(prefix, 0) == 0) message.erase(0, prefix.size());
+    m_problems.push_back({node.name, node.op, std::move(message), ""});
+  }
+
   void collectNeeded() {
     for (const Node& node : m_out.graph.nodes) m_needed.insert(node.inputs.begin(), node.inputs.end());
     for (const ValueInfo& output : m_out.graph.outputs) m_needed.insert(output.name);
@@ -102,7 +131,7 @@ class Resolver {
     if (!call.badAttribute().empty()) return call.refuse("attribute {} has the wrong type", call.badAttribute());
     if (!types) return passError(types);
     if (auto ok = setTypes(call, *types); !ok) return passError(ok);
-    if (!canFold(call, *types)) return false;
+    if (!canFold(call, kernel, *types)) return false;
     std::vector<Tensor> values = kernel.run(call, *types);
     for (size_t i = 0; i < values.size() && i < node.outputs.size(); ++i)
       if (!node.outputs[i].empty()) m_out.graph.constants[node.outputs[i]] = std::move(values[i]);
@@ -136,17 +165,26 @@ class Resolver {
     return {};
   }
 
-  static bool canFold(const OpCall& call, const std::vector<ValueType>& types) {
-    if (call.node().op == "Shape") return true;
+  // A network folds shapes and weights. Beyond that a hostile one could compute for hours before it even runs, so what
+  // is left when the budget is used up stays a node.
+  bool canFold(const OpCall& call, const reference::Kernel& kernel, const std::vector<ValueType>& types) {
+    const std::string& op = call.node().op;
+    if (op == "Shape" || op == "Size" || op == "Constant") return true;  // as large as the file, at most
     for (size_t i = 0; i < call.inputCount(); ++i)
       if (call.isDynamic(i)) return false;
-    return std::all_of(types.begin(), types.end(),
-                       [](const ValueType& t) { return elementCount(t.shape) <= kMostFoldedElements; });
+    double work = kernel.work ? kernel.work(call, types) : 0;
+    for (const ValueType& type : types) work += static_cast<double>(elementCount(type.shape));
+    for (size_t i = 0; i < call.inputCount(); ++i)
+      if (call.has(i)) work += static_cast<double>(elementCount(call.shape(i)));
+    if (m_foldingWork + work > kMostFoldingWork) return false;
+    m_foldingWork += work;
+    return true;
   }
 
   ResolvedGraph m_out;
   std::set<std::string> m_needed;  // names that a node or the graph's outputs use
-  std::vector<std::string> m_errors;
+  std::vector<NodeProblem> m_problems;
+  double m_foldingWork = 0;
 };
 
 }  // namespace
@@ -165,7 +203,15 @@ OpCall ResolvedGraph::call(const Node& node) const {
 }
 
 Expected<ResolvedGraph> resolve(const Graph& graph, const std::map<std::string, Shape>& inputShapes) {
-  return Resolver(graph).resolve(inputShapes);
+  Resolver resolver(graph);
+  if (auto ok = resolver.resolve(inputShapes); !ok) return passError(ok);
+  return std::move(resolver).result();
+}
+
+Expected<std::vector<NodeProblem>> findProblems(const Graph& graph, const std::map<std::string, Shape>& inputShapes) {
+  Resolver resolver(graph);
+  if (auto ok = resolver.resolve(inputShapes); !ok) return passError(ok);
+  return std::move(resolver).problems();
 }
 
 void removeDeadCode(Graph& graph) {

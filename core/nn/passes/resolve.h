@@ -21,6 +21,18 @@ struct ResolvedGraph {
 /// @return an error that lists every node that no backend of ours can run, or that contradicts the shapes.
 Expected<ResolvedGraph> resolve(const Graph& graph, const std::map<std::string, Shape>& inputShapes);
 
+/// Why one node cannot run.
+struct NodeProblem {
+  std::string node, op;
+  std::string reason;  ///< a clause
+  std::string advice;  ///< what to export instead; empty where the reason says it
+};
+
+/// Every node that resolve() would refuse, in execution order; none where it accepts the graph. A node behind a refused
+/// one is not judged, because its inputs are unknown, unless its operator is missing too.
+/// @return an error where the input shapes are not those of the graph.
+Expected<std::vector<NodeProblem>> findProblems(const Graph& graph, const std::map<std::string, Shape>& inputShapes);
+
 /// Removes nodes and constants that no output needs.
 void removeDeadCode(Graph& graph);
 

@@ -1,4 +1,4 @@
-// Operators that make or convert numbers without computing: Constant, ConstantOfShape, Shape, Cast.
+// Operators that make or convert numbers without computing: Constant, ConstantOfShape, Shape, Cast, CastLike.
 #include <algorithm>
 #include <cmath>
 
@@ -71,7 +71,7 @@ std::vector<Tensor> shape(const OpCall& call, const std::vector<ValueType>& outp
 
 using Proto = onnx::TensorProto;
 
-bool isBool(const OpCall& call) { return call.integer("to", 0) == Proto::BOOL; }
+bool isBool(const OpCall& call) { return call.node().op == "Cast" && call.integer("to", 0) == Proto::BOOL; }
 
 Expected<std::vector<ValueType>> inferCast(const OpCall& call) {
   switch (const int64_t to = call.integer("to", 0)) {
@@ -82,7 +82,10 @@ Expected<std::vector<ValueType>> inferCast(const OpCall& call) {
     case Proto::INT8: return oneOutput(call.shape(0), Type::i8);
     case Proto::UINT8: return oneOutput(call.shape(0), Type::u8);
     case Proto::BOOL:
+    case Proto::INT16:
+    case Proto::UINT16:
     case Proto::INT32:
+    case Proto::UINT32:
     case Proto::INT64: return oneOutput(call.shape(0), Type::i64);
     default: return call.refuse("cannot cast to type {}: cast to float, int32, int64, int8 or uint8", to);
   }
@@ -110,11 +113,16 @@ std::vector<Tensor> cast(const OpCall& call, const std::vector<ValueType>& outpu
   return oneTensor(std::move(out));
 }
 
+Expected<std::vector<ValueType>> inferCastLike(const OpCall& call) {
+  return oneOutput(call.shape(0), call.input(1).type.type);
+}
+
 LYN_REGISTER_OP(reference, "Constant", opset(1, 21), (Kernel{inferConstant, constant, 0, 0}));
 LYN_REGISTER_OP(reference, "ConstantOfShape", opset(9, 21),
                 (Kernel{inferConstantOfShape, constantOfShape, 1, 1, Accepts::anything}));
 LYN_REGISTER_OP(reference, "Shape", opset(1, 21), (Kernel{inferShape, shape, 1, 1, Accepts::anything}));
 LYN_REGISTER_OP(reference, "Cast", opset(6, 21), (Kernel{inferCast, cast, 1, 1, Accepts::anything}));
+LYN_REGISTER_OP(reference, "CastLike", opset(15, 21), (Kernel{inferCastLike, cast, 2, 2, Accepts::anything}));
 
 }  // namespace
 }  // namespace lynceus::nn::reference

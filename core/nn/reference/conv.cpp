@@ -51,7 +51,13 @@ std::vector<Tensor> conv(const OpCall& call, const std::vector<ValueType>& outpu
   return oneTensor(std::move(out));
 }
 
-LYN_REGISTER_OP(reference, "Conv", opset(1, 21), (Kernel{inferConv, conv, 2, 3}));
+double convWork(const OpCall& call, const std::vector<ValueType>& outputs) {
+  const Convolution c = *convolution(call);
+  return static_cast<double>(elementCount(outputs[0].shape)) * static_cast<double>(c.inputsPerGroup()) *
+         static_cast<double>(c.window.taps());
+}
+
+LYN_REGISTER_OP(reference, "Conv", opset(1, 21), (Kernel{inferConv, conv, 2, 3, Accepts::floats, convWork}));
 
 }  // namespace
 }  // namespace lynceus::nn::reference

@@ -58,7 +58,14 @@ std::vector<Tensor> convTranspose(const OpCall& call, const std::vector<ValueTyp
   return oneTensor(std::move(out));
 }
 
-LYN_REGISTER_OP(reference, "ConvTranspose", opset(1, 21), (Kernel{inferConvTranspose, convTranspose, 2, 3}));
+double convTransposeWork(const OpCall& call, const std::vector<ValueType>& outputs) {
+  const Convolution c = *transposedConvolution(call);
+  return static_cast<double>(elementCount(outputs[0].shape)) * static_cast<double>(c.inputsPerGroup()) *
+         static_cast<double>(c.window.taps());
+}
+
+LYN_REGISTER_OP(reference, "ConvTranspose", opset(1, 21),
+                (Kernel{inferConvTranspose, convTranspose, 2, 3, Accepts::floats, convTransposeWork}));
 
 }  // namespace
 }  // namespace lynceus::nn::reference

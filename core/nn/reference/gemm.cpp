@@ -74,8 +74,17 @@ std::vector<Tensor> matMul(const OpCall& call, const std::vector<ValueType>& out
   return oneTensor(std::move(out));
 }
 
-LYN_REGISTER_OP(reference, "Gemm", opset(7, 21), (Kernel{inferGemm, gemm, 2, 3}));
-LYN_REGISTER_OP(reference, "MatMul", opset(1, 21), (Kernel{inferMatMul, matMul, 2, 2}));
+double gemmWork(const OpCall& call, const std::vector<ValueType>&) {
+  const Gemm g = *gemmOf(call);
+  return static_cast<double>(g.rows) * static_cast<double>(g.columns) * static_cast<double>(g.inner);
+}
+
+double matMulWork(const OpCall& call, const std::vector<ValueType>& outputs) {
+  return static_cast<double>(elementCount(outputs[0].shape)) * static_cast<double>(call.shape(0).back());
+}
+
+LYN_REGISTER_OP(reference, "Gemm", opset(7, 21), (Kernel{inferGemm, gemm, 2, 3, Accepts::floats, gemmWork}));
+LYN_REGISTER_OP(reference, "MatMul", opset(1, 21), (Kernel{inferMatMul, matMul, 2, 2, Accepts::floats, matMulWork}));
 
 }  // namespace
 }  // namespace lynceus::nn::reference

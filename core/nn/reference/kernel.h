@@ -12,6 +12,9 @@ using Infer = Expected<std::vector<ValueType>> (*)(const OpCall&);
 /// The outputs, of the types that Infer gave. Every input value is there.
 using Run = std::vector<Tensor> (*)(const OpCall&, const std::vector<ValueType>& outputs);
 
+/// Multiply-adds that run() takes, for operators where they can be many more than the numbers read and written.
+using Work = double (*)(const OpCall&, const std::vector<ValueType>& outputs);
+
 enum class Accepts { floats, anything };  ///< anything: infer() checks the types itself
 
 struct Kernel {
@@ -19,6 +22,7 @@ struct Kernel {
   Run run;
   size_t fewestInputs, mostInputs;
   Accepts accepts = Accepts::floats;
+  Work work = nullptr;
 };
 
 Registry<Kernel>& kernels();

@@ -1,7 +1,8 @@
-// Operators that pick or move elements: Slice, Gather, Transpose, Split, Pad, Expand. Each computes, for every axis of
-// the output, where its elements come from.
+// Operators that pick or move elements in regular steps: Slice, Transpose, Split, Expand, Tile, DepthToSpace,
+// SpaceToDepth. Each computes, for every axis of the output, where its elements come from.
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include "core/nn/reference/kernel.h"
 
@@ -13,6 +14,9 @@ struct View {
   Shape shape;
   int64_t start = 0;
   Shape step;
+  std::optional<Shape> output = {};  ///< the output's shape where axes of the view are merged in it
+
+  const Shape& outputShape() const { return output ? *output : shape; }
 };
 
 template <class T>
@@ -33,7 +37,7 @@ std::vector<T> readView(const View& view, const std::vector<T>& in) {
 }
 
 Tensor readView(const View& view, const Tensor& in) {
-  return std::visit([&](const auto& values) { return Tensor{view.shape, readView(view, values)}; }, in.data);
+  return std::visit([&](const auto& values) { return Tensor{view.outputShape(), readView(view, values)}; }, in.data);
 }
 
 // A list that older operator sets have as an attribute and newer ones as an input.
@@ -106,18 +110,70 @@ Expected<View> expandView(const OpCall& call) {
   const Shape& in = call.shape(0);
   const auto shape = broadcast(in, *wanted);
   if (!shape) return call.refuse("an input of shape {} cannot become {}", shapeText(in), shapeText(*wanted));
-  View view{*shape, 0, Shape(shape->size(), 0)};
+  return View{*shape, 0, broadcastStrides(*shape, in)};
+}
+
+// Every axis becomes two: which copy, and where in it.
+Expected<View> tileView(const OpCall& call) {
+  const auto repeats = call.constantInts(1);
+  if (!repeats) return call.refuse("the repeats are only known while running: export with fixed shapes");
+  const Shape& in = call.shape(0);
+  if (repeats->size() != in.size()) return call.refuse("{} repeats for shape {}", repeats->size(), shapeText(in));
+  View view{{}, 0, {}, Shape{}};
   const Shape strides = stridesOf(in);
-  for (size_t i = 0; i < in.size(); ++i)
-    if (in[i] != 1) view.step[shape->size() - in.size() + i] = strides[i];
+  for (size_t d = 0; d < in.size(); ++d) {
+    const auto size = checkedCount({in[d], (*repeats)[d]});
+    if (!size) return call.refuse("{} copies along axis {} of shape {}", (*repeats)[d], d, shapeText(in));
+    view.shape.insert(view.shape.end(), {(*repeats)[d], in[d]});
+    view.step.insert(view.step.end(), {0, strides[d]});
+    view.output->push_back(*size);
+  }
   return view;
+}
+
+Expected<int64_t> blockOf(const OpCall& call) {
+  const int64_t block = call.integer("blocksize", 0);
+  if (call.shape(0).size() != 4 || elementCount(call.shape(0)) == 0 || block < 1 || block > (1 << 20))
+    return call.refuse("blocks of {} of an input of shape {}: needs N, C, H, W", block, shapeText(call.shape(0)));
+  return block;
+}
+
+// Blocks of channels become squares: (N, b, b, C', H, W), or (N, C', b, b, H, W) in mode CRD, to (N, C', H, b, W, b).
+Expected<View> depthToSpaceView(const OpCall& call) {
+  const auto block = blockOf(call);
+  if (!block) return passError(block);
+  const Shape& in = call.shape(0);
+  const std::string mode = call.text("mode", "DCR");
+  const int64_t b = *block, channels = in[1] / (b * b);
+  if (in[1] % (b * b) != 0 || (mode != "DCR" && mode != "CRD"))
+    return call.refuse("{} channels in blocks of {} by {}, mode {}", in[1], b, b, mode);
+  const int64_t plane = in[2] * in[3];
+  const bool columnsFirst = mode == "CRD";
+  const int64_t stepC = columnsFirst ? b * b * plane : plane;
+  const int64_t stepX = columnsFirst ? plane : channels * plane, stepY = stepX * b;
+  return View{{in[0], channels, in[2], b, in[3], b},
+              0,
+              {in[1] * plane, stepC, in[3], stepY, 1, stepX},
+              Shape{in[0], channels, in[2] * b, in[3] * b}};
+}
+
+Expected<View> spaceToDepthView(const OpCall& call) {
+  const auto block = blockOf(call);
+  if (!block) return passError(block);
+  const Shape& in = call.shape(0);
+  const int64_t b = *block, plane = in[2] * in[3];
+  if (in[2] % b != 0 || in[3] % b != 0) return call.refuse("blocks of {} in shape {}", b, shapeText(in));
+  return View{{in[0], b, b, in[1], in[2] / b, in[3] / b},
+              0,
+              {in[1] * plane, in[3], 1, plane, in[3] * b, b},
+              Shape{in[0], in[1] * b * b, in[2] / b, in[3] / b}};
 }
 
 template <Expected<View> (*kView)(const OpCall&)>
 Expected<std::vector<ValueType>> inferView(const OpCall& call) {
   const auto view = kView(call);
   if (!view) return passError(view);
-  return oneOutput(view->shape, call.input(0).type.type);
+  return oneOutput(view->outputShape(), call.input(0).type.type);
 }
 
 template <Expected<View> (*kView)(const OpCall&)>
@@ -167,46 +223,6 @@ std::vector<Tensor> split(const OpCall& call, const std::vector<ValueType>&) {
   return parts;
 }
 
-Expected<std::vector<ValueType>> inferGather(const OpCall& call) {
-  const Shape& in = call.shape(0);
-  const auto axis = checkedAxis(call.integer("axis", 0), static_cast<int64_t>(in.size()));
-  const auto indices = call.constantInts(1);
-  if (!axis || !indices)
-    return call.refuse("needs constant integer indices and an axis within shape {}", shapeText(in));
-  for (const int64_t i : *indices)
-    if (!checkedAxis(i, in[*axis]))
-      return call.refuse("index {} is outside axis {} of shape {}", i, *axis, shapeText(in));
-  Shape out(in.begin(), in.begin() + *axis);
-  out.insert(out.end(), call.shape(1).begin(), call.shape(1).end());
-  out.insert(out.end(), in.begin() + *axis + 1, in.end());
-  return oneOutput(std::move(out), call.input(0).type.type);
-}
-
-template <class T>
-std::vector<T> gatherAlong(const Shape& in, size_t axis, const std::vector<T>& data,
-                           const std::vector<int64_t>& indices) {
-  const int64_t inner = stridesOf(in)[axis],
-                outer = elementCount(Shape(in.begin(), in.begin() + static_cast<int64_t>(axis)));
-  std::vector<T> out;
-  for (int64_t o = 0; o < outer; ++o)
-    for (const int64_t i : indices) {
-      const auto from = data.begin() + (o * in[axis] + *checkedAxis(i, in[axis])) * inner;
-      out.insert(out.end(), from, from + inner);
-    }
-  return out;
-}
-
-std::vector<Tensor> gather(const OpCall& call, const std::vector<ValueType>& outputs) {
-  const Tensor& in = *call.input(0).value;
-  const auto& indices = call.input(1).value->ints();
-  const auto axis = static_cast<size_t>(*checkedAxis(call.integer("axis", 0), static_cast<int64_t>(in.shape.size())));
-  return std::visit(
-      [&](const auto& values) {
-        return oneTensor({outputs[0].shape, gatherAlong(in.shape, axis, values, indices)});
-      },
-      in.data);
-}
-
 LYN_REGISTER_OP(reference, "Slice", opset(1, 21),
                 (Kernel{inferView<sliceView>, runView<sliceView>, 1, 5, Accepts::anything}));
 LYN_REGISTER_OP(reference, "Transpose", opset(1, 21),
@@ -214,7 +230,12 @@ LYN_REGISTER_OP(reference, "Transpose", opset(1, 21),
 LYN_REGISTER_OP(reference, "Expand", opset(8, 21),
                 (Kernel{inferView<expandView>, runView<expandView>, 2, 2, Accepts::anything}));
 LYN_REGISTER_OP(reference, "Split", opset(2, 21), (Kernel{inferSplit, split, 1, 2, Accepts::anything}));
-LYN_REGISTER_OP(reference, "Gather", opset(1, 21), (Kernel{inferGather, gather, 2, 2, Accepts::anything}));
+LYN_REGISTER_OP(reference, "Tile", opset(6, 21),
+                (Kernel{inferView<tileView>, runView<tileView>, 2, 2, Accepts::anything}));
+LYN_REGISTER_OP(reference, "DepthToSpace", opset(1, 21),
+                (Kernel{inferView<depthToSpaceView>, runView<depthToSpaceView>, 1, 1, Accepts::anything}));
+LYN_REGISTER_OP(reference, "SpaceToDepth", opset(1, 21),
+                (Kernel{inferView<spaceToDepthView>, runView<spaceToDepthView>, 1, 1, Accepts::anything}));
 
 }  // namespace
 }  // namespace lynceus::nn::reference

@@ -13,9 +13,11 @@ struct ConformanceCase {
   std::string name;
   OnnxBuilder model;
   std::vector<nn::NamedTensor> inputs;
+  double bound = 0;  ///< absolute difference that is allowed beside rounding: a quantisation step where ties may differ
 };
 
 std::vector<ConformanceCase> operatorCases();
 std::vector<ConformanceCase> networkCases();
+std::vector<ConformanceCase> quantizedCases();
 
 }  // namespace lynceus::test

@@ -82,7 +82,7 @@ nlohmann::json runOnnxRuntime(const std::vector<ConformanceCase>& cases, const f
   return results ? nlohmann::json::parse(results) : nlohmann::json::array();
 }
 
-void expectClose(const nn::Tensor& ours, const nn::Shape& shape, const std::vector<float>& theirs) {
+void expectClose(const nn::Tensor& ours, const nn::Shape& shape, const std::vector<float>& theirs, double bound) {
   ASSERT_EQ(ours.shape, shape);
   ASSERT_EQ(ours.floats().size(), theirs.size());
   double largest = 0, difference = 0;
@@ -91,7 +91,7 @@ void expectClose(const nn::Tensor& ours, const nn::Shape& shape, const std::vect
     difference = std::max(difference, std::fabs(static_cast<double>(ours.floats()[i]) - theirs[i]));
     ASSERT_FALSE(std::isnan(ours.floats()[i])) << "at " << i;
   }
-  EXPECT_LE(difference, kRelativeBound * largest) << "largest absolute output " << largest;
+  EXPECT_LE(difference, bound + kRelativeBound * largest) << "largest absolute output " << largest;
 }
 
 void compareOnDevice(const ConformanceCase& test, const char* deviceName, const nlohmann::json& expected,
@@ -112,7 +112,7 @@ void compareOnDevice(const ConformanceCase& test, const char* deviceName, const 
   ASSERT_EQ(outputs->size(), expected["outputs"].size());
   for (size_t k = 0; k < outputs->size(); ++k)
     expectClose((*outputs)[k], expected["outputs"][k]["shape"].get<nn::Shape>(),
-                readFloats(folder / expected["outputs"][k]["file"].get<std::string>()));
+                readFloats(folder / expected["outputs"][k]["file"].get<std::string>()), test.bound);
 }
 
 void compareAll(const std::vector<ConformanceCase>& cases) {
@@ -141,6 +141,8 @@ class OnnxConformance : public testing::Test {
 TEST_F(OnnxConformance, EveryOperatorAgreesWithOnnxRuntime) { compareAll(operatorCases()); }
 
 TEST_F(OnnxConformance, WholeNetworksAgreeWithOnnxRuntime) { compareAll(networkCases()); }
+
+TEST_F(OnnxConformance, QuantisedOperatorsAgreeWithOnnxRuntime) { compareAll(quantizedCases()); }
 
 }  // namespace
 }  // namespace lynceus::test

@@ -3,9 +3,12 @@
 #include <fstream>
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/nn/passes/resolve.h"
 #include "tests/support/networks.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/unit/nn/run_model.h"
 
 namespace lynceus::test {
@@ -13,6 +16,8 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
 namespace fs = std::filesystem;
 
 std::string importError(const std::vector<std::byte>& bytes) {
@@ -37,13 +42,34 @@ OnnxBuilder smallModel(int opset = 17) {
 
 TEST(OnnxImport, RefusesEveryTruncationOfAFile) {
   const auto bytes = cropClassifier({4}, {1, 1, 8, 8, 8}).bytes();
-  for (size_t length = 0; length < bytes.size(); length += length < 64 ? 1 : 97) {
+  size_t refused = 0;
+  for (size_t length = 0; length < bytes.size(); ++length) {
     const auto graph = nn::parseOnnx(std::span(bytes).first(length), "cut.onnx");
     if (graph) continue;  // the cut fell between two fields and left a smaller model; it must not crash
-    EXPECT_THAT(graph.error().message, HasSubstr("cut.onnx"));
+    ++refused;
+    EXPECT_THAT(graph.error().message, StartsWith("cut.onnx: "));
+    EXPECT_THAT(graph.error().message, Not(HasSubstr("\n")));
   }
+  EXPECT_GT(refused, bytes.size() * 9 / 10);
   EXPECT_THAT(importError({bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2)}),
               HasSubstr("damaged"));
+}
+
+TEST(OnnxImport, SurvivesDeepNesting) {
+  const std::vector<std::byte> groups(1 << 20, std::byte{0x0b});  // each begins inside the one before
+  EXPECT_THAT(importError(groups), HasSubstr("damaged"));
+
+  // A node whose attribute holds a graph whose node ... 666 deep: graphs in attributes are skipped whole.
+  const auto field = [](char tag, const std::string& content) {
+    std::string text(1, tag);
+    for (size_t n = content.size(); n > 0; n >>= 7) text += static_cast<char>((n & 127) | (n > 127 ? 128 : 0));
+    return text + content;
+  };
+  std::string nested(1, '\0');
+  for (int level = 0; level < 666; ++level) nested = field('\x0a', field('\x2a', field('\x32', nested)));
+  const std::string model = smallModel().model().SerializeAsString() + field('\x3a', nested);
+  const auto* first = reinterpret_cast<const std::byte*>(model.data());
+  EXPECT_EQ(importError({first, first + model.size()}), "");
 }
 
 // Whatever the bytes say, the answer is a graph or an error; sanitizers watch the rest.
@@ -73,14 +99,93 @@ TEST(OnnxImport, NamesTheNodeWithADanglingInput) {
               AllOf(HasSubstr("Relu_0"), HasSubstr("\"nowhere\""), HasSubstr("nothing produces")));
 }
 
-TEST(OnnxImport, NamesTheNodeInACycle) {
+TEST(OnnxImport, NamesTheNodesOfACycleAndNoOthers) {
   OnnxBuilder b;
   const std::string x = b.input("x", {1, 1, 4});
-  auto first = b.node("Add", {x, "late"});
-  b.node("Relu", {first.output()});
-  b.graph().mutable_node(1)->set_output(0, "late");
+  const std::string first = b.node("Add", {b.node("Abs", {x}), "late"});
+  const std::string second = b.node("Relu", {first});
+  b.node("Neg", {second});
+  b.graph().mutable_node(2)->set_output(0, "late");
+  b.graph().mutable_node(3)->set_input(0, "late");
   b.output("late", 3);
-  EXPECT_THAT(importError(b.bytes()), AllOf(HasSubstr("Add_0"), HasSubstr("\"late\""), HasSubstr("cycle")));
+  EXPECT_THAT(importError(b.bytes()), AllOf(HasSubstr("2 nodes form a cycle"), HasSubstr("\"Add_1\""),
+                                            HasSubstr("\"Relu_2\""), Not(HasSubstr("Neg")), Not(HasSubstr("Abs"))));
+}
+
+TEST(OnnxImport, NamesANodeThatWaitsForItself) {
+  auto b = smallModel();
+  b.graph().mutable_node(0)->set_input(0, b.graph().node(0).output(0));
+  EXPECT_THAT(importError(b.bytes()), AllOf(HasSubstr("1 nodes form a cycle"), HasSubstr("\"Relu_0\"")));
+}
+
+TEST(OnnxImport, NamesSomeNodesOfALongCycle) {
+  OnnxBuilder b;
+  std::string x = "end";
+  for (int i = 0; i < 1000; ++i) x = b.node("Relu", {x});
+  b.graph().mutable_node(999)->set_output(0, "end");
+  b.output("end", 3);
+  const std::string message = importError(b.bytes());
+  EXPECT_THAT(message, AllOf(HasSubstr("1000 nodes form a cycle"), HasSubstr("and more")));
+  EXPECT_LT(message.size(), 400U);
+}
+
+TEST(OnnxImport, PutsNodesIntoExecutionOrder) {
+  auto ordered = residualUNet(2, {1, 1, 16, 16, 16});
+  auto shuffled = ordered;
+  std::mt19937 random(3);
+  for (int i = shuffled.graph().node_size(); i > 1; --i)
+    shuffled.graph().mutable_node()->SwapElements(i - 1, static_cast<int>(random() % static_cast<unsigned>(i)));
+  const nn::NamedTensor image{"image", randomTensor({1, 1, 16, 16, 16}, 4)};
+  const auto expected = runModel(ordered, "reference", {image}), actual = runModel(shuffled, "reference", {image});
+  ASSERT_TRUE(actual) << actual.error().message;
+  EXPECT_EQ(actual->at(0).floats(), expected->at(0).floats());
+  const auto graph = nn::parseOnnx(ordered.bytes(), "ordered");
+  for (size_t i = 0; i < graph->nodes.size(); ++i)
+    EXPECT_EQ(graph->nodes[i].name, ordered.graph().node(static_cast<int>(i)).name())
+        << "what is in order stays as it is";
+}
+
+TEST(OnnxImport, TellsNodesOfOneNameApart) {
+  OnnxBuilder b;
+  const std::string x = b.input("x", {1, 1, 4});
+  const std::string first = b.node("Relu", {x}), second = b.node("Relu", {first});
+  for (int i = 0; i < 2; ++i) b.graph().mutable_node(i)->set_name("twin");
+  b.output(second, 3);
+  const auto graph = nn::parseOnnx(b.bytes(), "twins");
+  ASSERT_TRUE(graph) << graph.error().message;
+  EXPECT_EQ(graph->nodes[0].name, "twin");
+  EXPECT_EQ(graph->nodes[1].name, "twin#1");
+}
+
+TEST(OnnxImport, RefusesAnAttributeThatIsThereTwice) {
+  auto b = smallModel();
+  for (int i = 0; i < 2; ++i) {
+    auto* a = b.graph().mutable_node(0)->add_attribute();
+    a->set_name("alpha");
+    a->set_f(1);
+  }
+  EXPECT_THAT(importError(b.bytes()), AllOf(HasSubstr("attribute alpha of node \"Relu_0\""), HasSubstr("twice")));
+}
+
+TEST(OnnxImport, RefusesAValueThatTwoNodesCompute) {
+  auto b = smallModel();
+  b.node("Relu", {"x"});
+  b.graph().mutable_node(1)->set_output(0, b.graph().node(0).output(0));
+  EXPECT_THAT(importError(b.bytes()), AllOf(HasSubstr("Relu_1"), HasSubstr("exists already")));
+}
+
+TEST(OnnxImport, RefusesInputsThatAreNoFloats) {
+  for (const int type : {OnnxBuilder::Proto::INT32, OnnxBuilder::Proto::BOOL, OnnxBuilder::Proto::INT8}) {
+    auto b = smallModel();
+    b.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(type);
+    EXPECT_THAT(importError(b.bytes()), AllOf(HasSubstr("input \"x\" is "), HasSubstr("float inputs")));
+  }
+}
+
+TEST(OnnxImport, RefusesMoreDimensionsThanAnyNetworkHas) {
+  auto b = smallModel();
+  const std::string name = b.constant(randomTensor(nn::Shape(17, 1), 1));
+  EXPECT_THAT(importError(b.bytes()), AllOf(HasSubstr(name), HasSubstr("17 dimensions"), HasSubstr("not possible")));
 }
 
 TEST(OnnxImport, RefusesAnOutputThatNothingComputes) {
@@ -95,6 +200,8 @@ TEST(OnnxImport, ComparesTheShapeOfAnInitialiserWithItsBytes) {
   b.graph().mutable_initializer(0)->set_dims(0, 5);
   EXPECT_THAT(importError(b.bytes()), AllOf(HasSubstr(name), HasSubstr("64 bytes"), HasSubstr("needs 80")));
   b.graph().mutable_initializer(0)->set_dims(0, int64_t{1} << 62);
+  EXPECT_THAT(importError(b.bytes()), HasSubstr("not possible"));
+  b.graph().mutable_initializer(0)->set_dims(0, int64_t{1} << 60);
   EXPECT_THAT(importError(b.bytes()), HasSubstr("not possible"));
   b.graph().mutable_initializer(0)->set_dims(0, -4);
   EXPECT_THAT(importError(b.bytes()), HasSubstr("not possible"));
@@ -133,14 +240,14 @@ class ExternalData : public testing::Test {
   void SetUp() override { fs::create_directories(m_folder / "models"); }
   void TearDown() override { fs::remove_all(m_folder); }
 
-  // A model whose bias of two floats lies at `location`, with the given length.
-  Expected<nn::Graph> import(const std::string& location, const std::string& length) {
+  // A model whose bias of `count` floats lies at `location`, with the given length.
+  Expected<nn::Graph> import(const std::string& location, const std::string& length, int64_t count = 2) {
     OnnxBuilder b;
     const std::string x = b.input("x", {2});
     auto* t = b.graph().add_initializer();
     t->set_name("bias");
     t->set_data_type(OnnxBuilder::Proto::FLOAT);
-    t->add_dims(2);
+    t->add_dims(count);
     t->set_data_location(OnnxBuilder::Proto::EXTERNAL);
     for (const auto& [key, value] :
          {std::pair{"location", location}, std::pair{"offset", std::string("4")}, std::pair{"length", length}}) {
@@ -158,8 +265,8 @@ class ExternalData : public testing::Test {
       std::ofstream(file, std::ios::binary).write(reinterpret_cast<const char*>(values), sizeof(values));
     return nn::importOnnx(model);
   }
-  std::string error(const std::string& location, const std::string& length = "8") {
-    const auto graph = import(location, length);
+  std::string error(const std::string& location, const std::string& length = "8", int64_t count = 2) {
+    const auto graph = import(location, length, count);
     return graph ? "" : graph.error().message;
   }
 
@@ -185,13 +292,45 @@ TEST_F(ExternalData, IsBoundedByTheFile) {
   EXPECT_THAT(error("none.bin"), HasSubstr("missing"));
 }
 
+TEST_F(ExternalData, IsAnOrdinaryFileWithAName) {
+  const fs::path models = m_folder / "models";
+  fs::create_directories(models / "folder.bin");
+  ASSERT_EQ(mkfifo((models / "pipe.bin").c_str(), 0600), 0);
+  fs::create_symlink("loop.bin", models / "loop.bin");
+  EXPECT_THAT(error("folder.bin"), AllOf(HasSubstr("bias"), HasSubstr("not a file")));
+  EXPECT_THAT(error("pipe.bin"), HasSubstr("not a file"));
+  EXPECT_THAT(error("loop.bin"), HasSubstr("cannot be followed"));
+  EXPECT_THAT(error(""), HasSubstr("no file name"));
+  EXPECT_THAT(error(std::string("w.bin\0x", 7)), HasSubstr("no file name"));
+  EXPECT_THAT(error("sub/../w.bin"), HasSubstr("leaves the model's folder"));
+}
+
+// Cyclic as it looks, the model's own bytes are bytes.
+TEST_F(ExternalData, MayBeTheModelItself) { EXPECT_EQ(error("m.onnx"), ""); }
+
+TEST_F(ExternalData, IsBoundedInSumOverAllTensors) {
+  // Of a sparse file, so no disk or memory is needed to say no.
+  fs::create_directories(m_folder / "models");
+  std::ofstream(m_folder / "models" / "huge.bin");
+  fs::resize_file(m_folder / "models" / "huge.bin", uintmax_t{20} << 30);
+  EXPECT_THAT(error("huge.bin", std::to_string(uint64_t{17} << 30), int64_t{17} << 28), HasSubstr("more than 16 GiB"));
+}
+
+TEST(OnnxImport, OpensOrdinaryFilesOnly) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(mkfifo((folder / "pipe.onnx").c_str(), 0600), 0);
+  EXPECT_THAT(nn::importOnnx(folder / "pipe.onnx").error().message, HasSubstr("cannot be opened"));
+  EXPECT_THAT(nn::importOnnx(folder / "").error().message, HasSubstr("cannot be opened"));
+  EXPECT_THAT(nn::importOnnx(folder / "none.onnx").error().message, HasSubstr("cannot be opened"));
+}
+
 TEST(Compile, ListsEveryNodeThatCannotRunAndWhatToExportInstead) {
   OnnxBuilder b;
   const std::string x = b.input("x", {1, 1, 4, 4, 4});
-  const std::string y = b.node("GridSample", {b.node("NonZero", {b.node("GridSample", {x, x}).output()}).output(), x});
+  const std::string y = b.node("RoiAlign", {b.node("NonMaxSuppression", {b.node("RoiAlign", {x, x}).output()}).output(), x});
   b.output(y, 5);
   EXPECT_THAT(compileError(b, {{"x", {1, 1, 4, 4, 4}}}),
-              AllOf(HasSubstr("\"GridSample_0\", \"GridSample_2\""), HasSubstr("NonZero_1"), HasSubstr("raw heads"),
+              AllOf(HasSubstr("\"RoiAlign_0\", \"RoiAlign_2\""), HasSubstr("NonMaxSuppression_1"), HasSubstr("raw heads"),
                     HasSubstr("supported are")));
 }
 
@@ -218,6 +357,56 @@ TEST(Compile, WantsTheShapeThatTheNetworkTakes) {
               HasSubstr("\"x\" is 1x2x4x4x4, but the network takes 1x1x4x4x4"));
   EXPECT_THAT(compileError(b, {}), HasSubstr("no shape is given for the network's input \"x\""));
   EXPECT_THAT(compileError(b, {{"x", {1, 1, 4, 4, 4}}, {"y", {1}}}), HasSubstr("no input \"y\""));
+}
+
+TEST(Compile, RefusesSubgraphsByTheNameOfTheirOperator) {
+  OnnxBuilder b;
+  const std::string x = b.input("x", {1, 1, 4, 4, 4});
+  const std::string y = b.node("If", {x});
+  auto* branch = b.graph().mutable_node(0)->add_attribute();
+  branch->set_name("then_branch");
+  branch->set_type(nn::onnx::AttributeProto::GRAPH);
+  b.output(y, 5);
+  EXPECT_THAT(compileError(b, {{"x", {1, 1, 4, 4, 4}}}),
+              AllOf(HasSubstr("If (node \"If_0\")"), HasSubstr("export by tracing")));
+}
+
+TEST(Compile, RefusesWrongRanksByTheNameOfTheNode) {
+  const nn::Shape image{1, 2, 4, 4, 4};
+  const auto refused = [&](const char* op, const std::vector<nn::Shape>& constants) {
+    OnnxBuilder b;
+    std::vector<std::string> inputs{b.input("x", image)};
+    for (const nn::Shape& shape : constants) inputs.push_back(b.constant(randomTensor(shape, 1)));
+    const std::string y = b.node(op, inputs);
+    b.output(y, 5);
+    return compileError(b, {{"x", image}});
+  };
+  EXPECT_THAT(refused("Conv", {{2, 2, 3, 3}}), HasSubstr("\"Conv_"));
+  EXPECT_THAT(refused("Conv", {{2, 2, 1, 1, 1}, {2, 1}}), HasSubstr("\"Conv_"));
+  EXPECT_THAT(refused("ConvTranspose", {{2, 2, 2}}), HasSubstr("\"ConvTranspose_"));
+  EXPECT_THAT(refused("Gemm", {{4, 4}}), HasSubstr("\"Gemm_"));
+  EXPECT_THAT(refused("MatMul", {{3, 5}}), HasSubstr("\"MatMul_"));
+  EXPECT_THAT(refused("InstanceNormalization", {{2, 1}, {2}}), HasSubstr("\"InstanceNormalization_"));
+  EXPECT_THAT(refused("BatchNormalization", {{2}, {2}, {2}, {3}}), HasSubstr("\"BatchNormalization_"));
+}
+
+TEST(Compile, ListsEveryProblemWithItsNodeAndAdvice) {
+  OnnxBuilder b;
+  const std::string x = b.input("x", {1, 3, 4, 4, 4});
+  b.output(b.node("NonZero", {x}), 2);
+  b.output(b.node("Conv", {x, b.weights({8, 4, 3, 3, 3}, 1)}), 5);
+  b.output(b.node("Resize", {x, "", b.constant({{5}, std::vector<float>{1, 1, 2, 2, 2}})}).text("mode", "cubic"), 5);
+  const auto graph = nn::parseOnnx(b.bytes(), "problems");
+  const auto problems = nn::findProblems(*graph, {{"x", {1, 3, 4, 4, 4}}});
+  ASSERT_TRUE(problems) << problems.error().message;
+  ASSERT_EQ(problems->size(), 3U);
+  EXPECT_EQ((*problems)[0].node, "NonZero_0");
+  EXPECT_THAT((*problems)[0].advice, HasSubstr("raw heads"));
+  EXPECT_EQ((*problems)[1].op, "Conv");
+  EXPECT_THAT((*problems)[1].reason, AllOf(HasSubstr("3 input channels"), Not(HasSubstr("node"))));
+  EXPECT_THAT((*problems)[2].reason, HasSubstr("cubic"));
+  EXPECT_TRUE(nn::findProblems(*nn::parseOnnx(smallModel().bytes(), ""), {{"x", {1, 1, 4, 4, 4}}})->empty());
+  EXPECT_FALSE(nn::findProblems(*graph, {}));
 }
 
 TEST(Compile, RefusesAttributesOfTheWrongType) {

@@ -100,7 +100,7 @@ std::vector<Case> cases() {
        node("Transpose", {{"perm", Ints{0, 2, 1, 3}}}),
        {{random({1, 4096, 12, 64})}},
        {1, 12, 4096, 64}},
-      {"TransposeMatrix", node("Transpose", {{"perm", Ints{0, 2, 1}}}), {row}, {1, 768, 4096}},
+      {"TransposeMatrix", node("Transpose", {{"perm", Ints{1, 0}}}), {{random({4096, 768})}}, {768, 4096}},
       {"TokensToImage", node("Transpose", {{"perm", Ints{0, 2, 1}}}), {row}, {1, 768, 4096}},
       {"Slice",
        node("Slice"),

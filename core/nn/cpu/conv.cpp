@@ -1,6 +1,6 @@
 #include <cstring>
 
-#include "core/nn/convolution.h"
+#include "core/nn/cpu/conv_desc.h"
 #include "core/nn/cpu/post_ops.h"
 #include "core/nn/cpu/via_reference.h"
 #include "core/nn/passes/fuse.h"
@@ -9,28 +9,6 @@ namespace lynceus::nn::cpu {
 namespace {
 
 using dnnl::memory;
-
-memory::dims dims(const Int3& v) { return {v[0], v[1], v[2]}; }
-
-// oneDNN counts the gaps between taps, ONNX the steps.
-memory::dims gaps(const Int3& dilation) { return {dilation[0] - 1, dilation[1] - 1, dilation[2] - 1}; }
-
-// ONNX keeps (M, C/g, taps) and, transposed, (C, M/g, taps); oneDNN wants (g, M/g, C/g, taps) in any order.
-memory::desc weightsDesc(const Convolution& c, bool transposed) {
-  const int64_t g = c.groups, m = c.outputsPerGroup(), in = c.inputsPerGroup(), taps = c.window.taps();
-  const Int3& k = c.window.kernel;
-  memory::dims shape{g, m, in, k[0], k[1], k[2]};
-  memory::dims strides{m * in * taps, in * taps, taps, k[1] * k[2], k[2], 1};
-  if (transposed) {
-    strides[1] = taps;
-    strides[2] = m * taps;
-  }
-  if (g == 1) {
-    shape.erase(shape.begin());
-    strides.erase(strides.begin());
-  }
-  return {shape, memory::data_type::f32, strides};
-}
 
 struct Prepared {
   memory weights, bias;
@@ -82,15 +60,13 @@ Expected<void> requireConstantWeights(const OpCall& call) {
   return {};
 }
 
-memory::desc anyDesc(const memory::dims& shape, Type type) { return {shape, dataType(type), memory::format_tag::any}; }
-
 Expected<Step> conv(const OpCall& call, const std::vector<ValueType>& outputs) {
   if (auto ok = requireConstantWeights(call); !ok) return passError(ok);
   const auto c = convolution(call);
   if (!c) return passError(c);
   const Window& w = c->window;
   const Type in = call.input(0).type.type, out = outputs[0].type;
-  const memory::desc given = weightsDesc(*c, false);
+  const memory::desc given = weightsDesc(*c, false, Type::f32);
   const memory::desc bias = call.has(2) ? anyDesc({c->outputChannels}, Type::f32) : memory::desc();
   const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
                                              channelsLastDesc(c->input.n, c->input.c, c->input.space, in),
@@ -107,17 +83,14 @@ Expected<Step> convTranspose(const OpCall& call, const std::vector<ValueType>& o
   if (!c) return passError(c);
   const Window& w = c->window;
   const Type in = call.input(0).type.type, out = outputs[0].type;
-  const memory::desc given = weightsDesc(*c, true);
+  const memory::desc given = weightsDesc(*c, true, Type::f32);
   const memory::desc bias = call.has(2) ? anyDesc({c->outputChannels}, Type::f32) : memory::desc();
-  memory::dims padEnd;  // what is left of the full size behind the output; negative with output_padding
-  for (int a = 0; a < 3; ++a)
-    padEnd.push_back(w.stride[a] * (c->input.space[a] - 1) + w.extent(a) - w.padBegin[a] - w.output[a]);
   try {
     const dnnl::deconvolution_forward::desc desc(
         dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct,
         channelsLastDesc(c->input.n, c->input.c, c->input.space, in), anyDesc(given.dims(), in), bias,
         channelsLastDesc(c->input.n, c->outputChannels, w.output, out), dims(w.stride), gaps(w.dilation),
-        dims(w.padBegin), padEnd);
+        dims(w.padBegin), transposedPadEnd(*c));
     const dnnl::deconvolution_forward::primitive_desc pd(desc, fusedAttribute(call), engine());
     return makeStep<dnnl::deconvolution_forward>(call, pd, given, outputs[0]);
   } catch (const dnnl::error&) {

@@ -6,7 +6,10 @@
 
 #include "core/nn/cpu/executable.h"
 #include "core/nn/cpu/storage.h"
+#include "core/nn/passes/fold_transpose.h"
 #include "core/nn/passes/fuse.h"
+#include "core/nn/passes/fuse_quantized.h"
+#include "core/nn/passes/lower_einsum.h"
 #include "core/nn/passes/recognise.h"
 
 namespace lynceus::nn::cpu {
@@ -31,7 +34,11 @@ class CpuDevice : public compute::Device {
     recogniseLayerNorm(*resolved);
     recogniseGelu(*resolved);
     recogniseGroupNorm(*resolved);
+    lowerEinsum(*resolved);
+    foldTransposes(*resolved);
+    fuseMatMuls(*resolved);
     fuseActivations(*resolved);
+    if (hasInt8()) fuseQuantized(*resolved);
     removeDeadCode(resolved->graph);
     chooseStorage(*resolved, options.precision);
     try {
@@ -44,6 +51,13 @@ class CpuDevice : public compute::Device {
   }
 
  private:
+  // Processors without these instructions add up pairs of products in 16 bits, which saturate: wrong sums. Quantised
+  // networks then run in float.
+  static bool hasInt8() {
+    const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
+    return isa == dnnl::cpu_isa::avx2_vnni || isa >= dnnl::cpu_isa::avx512_core_vnni;
+  }
+
   // oneDNN would emulate it: slower than float32.
   static bool hasBf16() {
 #if defined(__x86_64__)

@@ -6,7 +6,7 @@
 
 #include "core/nn/cpu/post_ops.h"
 #include "core/nn/cpu/via_reference.h"
-#include "core/nn/passes/fuse.h"
+#include "core/nn/passes/fold_transpose.h"
 
 namespace lynceus::nn::cpu {
 namespace {
@@ -16,9 +16,9 @@ using dnnl::memory;
 /// A product of matrices as oneDNN takes it. Ranks are equal; axes in front of the last two count matrices, and one of
 /// size 1 is broadcast.
 struct Product {
-  memory::dims a, b, y;                     // shapes
+  memory::dims a, b, y;                       // shapes
   memory::dims stridesA, stridesB, stridesY;  // in elements
-  std::vector<float> bias;                  // one for each column, or none
+  std::vector<float> bias;                    // one for each column, or none
 };
 
 memory::dims dims(const Shape& shape) { return {shape.begin(), shape.end()}; }
@@ -81,3 +81,81 @@ Step multiply(const OpCall& call, const Product& p, Type out) {
   };
   return step;
 }
+
+// beta * C as one number for each column; nothing where C has another shape or is not constant.
+std::optional<std::vector<float>> rowBias(const OpCall& call, int64_t columns, float beta) {
+  const auto values = call.constantFloats(2);
+  const auto count = values ? static_cast<int64_t>(values->size()) : 0;
+  if (!values || (count != 1 && (count != columns || call.shape(2).back() != columns))) return std::nullopt;
+  std::vector<float> bias(static_cast<size_t>(columns));
+  for (size_t j = 0; j < bias.size(); ++j) bias[j] = beta * (*values)[count == 1 ? 0 : j];
+  return bias;
+}
+
+Expected<Step> gemm(const OpCall& call, const std::vector<ValueType>& outputs) {
+  const auto g = gemmOf(call);
+  if (!g) return passError(g);
+  if (g->alpha != 1 || elementCount(outputs[0].shape) == 0 || g->inner == 0) return viaReference(call, outputs);
+  Product p{{g->rows, g->inner},
+            {g->inner, g->columns},
+            {g->rows, g->columns},
+            dims(g->strideA),
+            dims(g->strideB),
+            {g->columns, 1},
+            {}};
+  if (call.has(2)) {
+    auto bias = rowBias(call, g->columns, g->beta);
+    if (!bias) return viaReference(call, outputs);
+    p.bias = std::move(*bias);
+  }
+  return multiply(call, p, outputs[0].type);
+}
+
+/// An operand as the product reads it: through the transposition that the fold pass left on the node.
+struct Operated {
+  Shape shape, strides;
+};
+
+Operated operated(const OpCall& call, const Shape& shape, const char* attribute) {
+  const Shape order = call.integers(attribute), strides = stridesOf(shape);
+  if (order.empty()) return {shape, strides};
+  Operated o;
+  for (const int64_t d : order) {
+    o.shape.push_back(shape[d]);
+    o.strides.push_back(strides[d]);
+  }
+  return o;
+}
+
+Expected<Step> matMul(const OpCall& call, const std::vector<ValueType>& outputs) {
+  const Operated a = operated(call, call.shape(0), kTransposeA), b = operated(call, call.shape(1), kTransposeB);
+  const size_t rank = std::max(a.shape.size(), b.shape.size());
+  const bool suits = a.shape.size() >= 2 && b.shape.size() >= 2 && rank <= DNNL_MAX_NDIMS &&
+                     elementCount(outputs[0].shape) != 0 && a.shape.back() != 0;
+  if (!suits) return viaReference(call, outputs);
+  const Shape& out = outputs[0].shape;
+  std::vector<float> bias;
+  if (call.has(2)) bias = *rowBias(call, out.back(), 1);
+  if (b.shape.size() == 2 && call.integers(kTransposeA).empty()) {  // all matrices of A as one
+    const int64_t inner = a.shape.back(), rows = elementCount(a.shape) / inner, columns = out.back();
+    return multiply(call,
+                    {{rows, inner}, dims(b.shape), {rows, columns}, {inner, 1}, dims(b.strides), {columns, 1}, bias},
+                    outputs[0].type);
+  }
+  // Along an axis of size 1 the stride means nothing.
+  const auto paddedStrides = [&](const Operated& o) {
+    memory::dims strides(rank - o.strides.size(), elementCount(o.shape));
+    strides.insert(strides.end(), o.strides.begin(), o.strides.end());
+    return strides;
+  };
+  return multiply(call,
+                  {padded(a.shape, rank), padded(b.shape, rank), dims(out), paddedStrides(a), paddedStrides(b),
+                   dims(stridesOf(out)), bias},
+                  outputs[0].type);
+}
+
+LYN_REGISTER_OP(cpu, "Gemm", opset(7, 21), (Kernel{gemm, rowMajorOnly, true}));
+LYN_REGISTER_OP(cpu, "MatMul", opset(1, 21), (Kernel{matMul, rowMajorOnly, true}));
+
+}  // namespace
+}  // namespace lynceus::nn::cpu

@@ -135,7 +135,19 @@ class Resolver {
     std::vector<Tensor> values = kernel.run(call, *types);
     for (size_t i = 0; i < values.size() && i < node.outputs.size(); ++i)
       if (!node.outputs[i].empty()) m_out.graph.constants[node.outputs[i]] = std::move(values[i]);
+    if (node.op == "DequantizeLinear") rememberIntegers(call);
     return true;
+  }
+
+  // Those with zero point 0, on which kernels compute.
+  void rememberIntegers(const OpCall& call) {
+    const auto isZero = [](const auto& values) {
+      return std::all_of(values.begin(), values.end(), [](auto v) { return v == 0; });
+    };
+    if (call.input(0).type.type != Type::i8 || (call.has(2) && !std::visit(isZero, call.input(2).value->data))) return;
+    const auto rank = static_cast<int64_t>(call.shape(0).size());
+    m_out.integers[call.node().outputs[0]] = {*call.input(0).value, call.input(1).value->floats(),
+                                              checkedAxis(call.integer("axis", 1), rank).value_or(0)};
   }
 
   static Expected<void> checkInputs(const OpCall& call, const reference::Kernel& kernel) {
@@ -200,6 +212,15 @@ OpCall ResolvedGraph::call(const Node& node) const {
     inputs.push_back(Operand{types.at(name), constant == graph.constants.end() ? nullptr : &constant->second});
   }
   return OpCall(node, graph.opset, std::move(inputs));
+}
+
+std::vector<ValueType> ResolvedGraph::outputTypes(const Node& node) const {
+  std::vector<ValueType> found;
+  for (const std::string& name : node.outputs) {
+    const auto it = types.find(name);
+    found.push_back(it == types.end() ? ValueType{} : it->second);
+  }
+  return found;
 }
 
 Expected<ResolvedGraph> resolve(const Graph& graph, const std::map<std::string, Shape>& inputShapes) {

@@ -8,13 +8,23 @@
 
 namespace lynceus::nn {
 
+/// A float constant that the file keeps as int8: the integers times a scale, of the whole tensor or along an axis.
+struct IntegerConstant {
+  Tensor integers;
+  std::vector<float> scales;
+  int64_t axis;  ///< of the scales where there are several
+};
+
 /// A graph whose values all have known shapes and types; its nodes depend on the inputs.
 struct ResolvedGraph {
   Graph graph;
-  std::map<std::string, ValueType> types;  ///< of inputs, constants and node outputs
+  std::map<std::string, IntegerConstant> integers;  ///< by the name of the float constant; for fuseQuantized()
+  std::map<std::string, ValueType> types;           ///< of inputs, constants and node outputs
 
   /// A node's call with the constants it uses; refers to this graph.
   OpCall call(const Node& node) const;
+  /// One for each output of the node; those that nobody reads may be empty.
+  std::vector<ValueType> outputTypes(const Node& node) const;
 };
 
 /// @param inputShapes  one for each graph input, without open dimensions.

@@ -84,6 +84,8 @@ double poolWork(const OpCall& call, const std::vector<ValueType>& outputs) {
 Expected<std::vector<ValueType>> inferMaxPool(const OpCall& call) {
   auto types = inferPool(call);
   if (!types) return types;
+  types->front().type = call.input(0).type.type;
+  if (types->front().type == Type::i64) return call.refuse("its input holds 64-bit integers");
   if (const int64_t order = call.integer("storage_order", 0); order != 0 && order != 1)
     return call.refuse("storage_order is {}, expected 0 or 1", order);
   types->push_back({types->front().shape, Type::i64});
@@ -96,27 +98,38 @@ int64_t columnMajor(int64_t voxel, const Int3& size, size_t spatialAxes) {
   return y + size[1] * x;
 }
 
-std::vector<Tensor> maxPool(const OpCall& call, const std::vector<ValueType>&) {
+template <class T>
+void largestOf(const OpCall& call, const std::vector<T>& input, std::vector<T>& out, Tensor* where) {
   const Shape5 in = lift(call.shape(0));
-  const bool indices = call.node().outputs.size() > 1 && !call.node().outputs[1].empty();
   const bool columns = call.integer("storage_order", 0) != 0;
-  const Shape shape = windowShape(call.shape(0), in.c, *poolingWindow(call));  // either output may be absent
-  Tensor out = Tensor::zeros(shape);
-  Tensor where = indices ? Tensor::zeros(shape, Type::i64) : Tensor{{0}, std::vector<int64_t>{}};
+  using Limits = std::numeric_limits<T>;
+  constexpr T kLowest = Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
   forWindows(call, [&](const View& view, int64_t plane, int64_t at) {
-    const float* x = call.floats(0) + plane * in.voxels();
-    float largest = -std::numeric_limits<float>::infinity();
+    const T* x = input.data() + plane * in.voxels();
+    T largest = kLowest;
     int64_t best = -1;
     view.forEach(in.space, [&](int64_t voxel) {
       if (best >= 0 && !(x[voxel] > largest)) return;
       largest = x[voxel];
       best = voxel;
     });
-    out.floats()[at] = largest;
-    if (!indices) return;
+    out[at] = largest;
+    if (!where) return;
     best = std::max<int64_t>(best, 0);
-    where.ints()[at] = plane * in.voxels() + (columns ? columnMajor(best, in.space, call.shape(0).size() - 2) : best);
+    where->ints()[at] = plane * in.voxels() + (columns ? columnMajor(best, in.space, call.shape(0).size() - 2) : best);
   });
+}
+
+std::vector<Tensor> maxPool(const OpCall& call, const std::vector<ValueType>&) {
+  const bool indices = call.node().outputs.size() > 1 && !call.node().outputs[1].empty();
+  const Shape shape = windowShape(call.shape(0), call.shape(0)[1], *poolingWindow(call));  // an output may be absent
+  Tensor out = Tensor::zeros(shape, call.input(0).type.type);
+  Tensor where = indices ? Tensor::zeros(shape, Type::i64) : Tensor{{0}, std::vector<int64_t>{}};
+  std::visit(
+      [&](const auto& input) {
+        largestOf(call, input, std::get<std::decay_t<decltype(input)>>(out.data), indices ? &where : nullptr);
+      },
+      call.input(0).value->data);
   std::vector<Tensor> both;
   both.push_back(std::move(out));
   both.push_back(std::move(where));
@@ -255,7 +268,7 @@ std::vector<Tensor> maxUnpool(const OpCall& call, const std::vector<ValueType>& 
 
 constexpr Accepts kFloats = Accepts::floats;
 
-LYN_REGISTER_OP(reference, "MaxPool", opset(1, 21), (Kernel{inferMaxPool, maxPool, 1, 1, kFloats, poolWork}));
+LYN_REGISTER_OP(reference, "MaxPool", opset(1, 21), (Kernel{inferMaxPool, maxPool, 1, 1, Accepts::anything, poolWork}));
 LYN_REGISTER_OP(reference, "AveragePool", opset(7, 21), (Kernel{inferPool, averagePool, 1, 1, kFloats, poolWork}));
 LYN_REGISTER_OP(reference, "LpPool", opset(2, 21), (Kernel{inferLpPool, lpPool, 1, 1, kFloats, poolWork}));
 LYN_REGISTER_OP(reference, "GlobalAveragePool", opset(1, 21), (Kernel{inferGlobalPool, globalAveragePool, 1, 1}));

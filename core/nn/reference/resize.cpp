@@ -9,10 +9,13 @@ namespace lynceus::nn::reference {
 namespace {
 
 Expected<std::vector<ValueType>> inferResize(const OpCall& call) {
-  if (!call.input(0).type.isFloat()) return call.refuse("the input holds integers");
+  const Type type = call.input(0).type.type;
+  if (type == Type::i64) return call.refuse("the input holds 64-bit integers");
+  if (!isFloating(type) && call.text("mode", "nearest") != "nearest")
+    return call.refuse("the input holds integers, which only the mode nearest keeps");
   const auto plan = resizePlan(call);
   if (!plan) return passError(plan);
-  return oneOutput(plan->output);
+  return oneOutput(plan->output, type);
 }
 
 // The number at position i of a line of the axis.
@@ -28,13 +31,14 @@ double valueAt(const ResizeAxis& axis, size_t i, const double* line, int64_t ste
 }
 
 // Positions that lie outside of the input along any axis.
-void extrapolate(const ResizePlan& plan, std::vector<float>& values) {
+template <class T>
+void extrapolate(const ResizePlan& plan, std::vector<T>& values) {
   const Shape strides = stridesOf(plan.output);
   for (size_t d = 0; d < plan.axes.size(); ++d) {
     const std::vector<bool>& outside = plan.axes[d].outside;
     if (outside.empty()) continue;
     for (int64_t i = 0; i < static_cast<int64_t>(values.size()); ++i)
-      if (outside[i / strides[d] % plan.output[d]]) values[i] = plan.extrapolation;
+      if (outside[i / strides[d] % plan.output[d]]) values[i] = static_cast<T>(plan.extrapolation);
   }
 }
 
@@ -49,10 +53,10 @@ std::vector<size_t> axisOrder(const ResizePlan& plan, const Shape& in) {
 }
 
 // Interpolates along one axis after the other, in double.
-std::vector<Tensor> resize(const OpCall& call, const std::vector<ValueType>&) {
+template <class T>
+std::vector<T> resized(const OpCall& call, const std::vector<T>& input) {
   const ResizePlan plan = *resizePlan(call);
   Shape shape = call.shape(0);
-  const std::vector<float>& input = call.input(0).value->floats();
   std::vector<double> values(input.begin(), input.end());
   for (const size_t d : axisOrder(plan, shape)) {
     const ResizeAxis& axis = plan.axes[d];
@@ -66,9 +70,17 @@ std::vector<Tensor> resize(const OpCall& call, const std::vector<ValueType>&) {
     values = std::move(next);
     shape[d] = positions;
   }
-  Tensor out{shape, std::vector<float>(values.begin(), values.end())};
-  extrapolate(plan, out.floats());
-  return oneTensor(std::move(out));
+  std::vector<T> result(values.begin(), values.end());
+  extrapolate(plan, result);
+  return result;
+}
+
+std::vector<Tensor> resize(const OpCall& call, const std::vector<ValueType>& outputs) {
+  return std::visit(
+      [&](const auto& input) {
+        return oneTensor({outputs[0].shape, resized(call, input)});
+      },
+      call.input(0).value->data);
 }
 
 double resizeWork(const OpCall& call, const std::vector<ValueType>&) {

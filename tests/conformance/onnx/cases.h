@@ -73,7 +73,6 @@ void addExporterHabits(Cases& cases);
 std::vector<ConformanceCase> operatorCases();
 std::vector<ConformanceCase> networkCases();
 std::vector<ConformanceCase> quantizedCases();
-std::vector<ConformanceCase> quantizedCases();
 
 /// What is not compared because ONNX Runtime refuses it or departs from the standard.
 struct Exclusion {

@@ -1,6 +1,7 @@
 // Both backends against ONNX Runtime, an independent implementation, within the bound that each case states.
 //
-// It needs node and the npm package onnxruntime-node, found in $LYNCEUS_ORT_DIR or <build>/conformance/node_modules:
+// It needs node ($LYNCEUS_NODE or on the path) and the npm package onnxruntime-node, found in $LYNCEUS_ORT_DIR or
+// <build>/conformance/node_modules:
 //   mkdir -p <build>/conformance && cp tests/conformance/onnx/package.json <build>/conformance/
 //   npm install --ignore-scripts --no-audit --no-fund --prefix <build>/conformance
 #include <algorithm>
@@ -17,19 +18,13 @@
 #include "core/compute/device.h"
 #include "core/nn/onnx_import.h"
 #include "tests/conformance/onnx/cases.h"
+#include "tests/support/onnx_runtime.h"
 
 namespace lynceus::test {
 namespace {
 
 namespace fs = std::filesystem;
 
-fs::path modulesFolder() {
-  if (const char* given = std::getenv("LYNCEUS_ORT_DIR")) {
-    const fs::path folder = given;
-    return fs::exists(folder / "node_modules") ? folder / "node_modules" : folder;
-  }
-  return fs::path(LYNCEUS_BINARY_DIR) / "conformance" / "node_modules";
-}
 
 class Folder {
  public:
@@ -74,8 +69,8 @@ nlohmann::json runOnnxRuntime(const std::vector<ConformanceCase>& cases, const f
     batch.push_back(entry);
   }
   std::ofstream(folder / "cases.json") << batch;
-  const std::string command = "node " + std::string(LYNCEUS_SOURCE_DIR) + "/tests/conformance/onnx/run.mjs '" +
-                              modulesFolder().string() + "' '" + folder.string() + "'";
+  const std::string command = "'" + nodeProgram() + "' " + LYNCEUS_SOURCE_DIR + "/tests/conformance/onnx/run.mjs '" +
+                              onnxRuntimeModules().string() + "' '" + folder.string() + "'";
   EXPECT_EQ(std::system(command.c_str()), 0) << command;
   std::ifstream results(folder / "results.json");
   return results ? nlohmann::json::parse(results) : nlohmann::json::array();
@@ -132,9 +127,10 @@ void compareAll(const std::vector<ConformanceCase>& cases) {
 class OnnxConformance : public testing::Test {
  protected:
   void SetUp() override {
-    if (std::system("node --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "node is not installed";
-    if (!fs::exists(modulesFolder() / "onnxruntime-node"))
-      GTEST_SKIP() << "onnxruntime-node is not in " << modulesFolder() << ": see the head of this file";
+    if (std::system(("'" + nodeProgram() + "' --version > /dev/null 2>&1").c_str()) != 0)
+      GTEST_SKIP() << nodeProgram() << " does not run: install node";
+    if (!fs::exists(onnxRuntimeModules() / "onnxruntime-node"))
+      GTEST_SKIP() << "onnxruntime-node is not in " << onnxRuntimeModules() << ": see the head of this file";
   }
 };
 

@@ -1,0 +1,158 @@
+// Convolutions on integers (fuse_quantized.h): oneDNN adds up products of int8 or uint8 by int8 in int32, exactly, and
+// rounds once behind everything that is fused. So the same bits come out whatever the number of threads.
+#include <cmath>
+#include <cstring>
+
+#include "core/nn/cpu/conv_desc.h"
+#include "core/nn/cpu/post_ops.h"
+#include "core/nn/linear_quantization.h"
+#include "core/nn/passes/fuse.h"
+#include "core/nn/passes/fuse_quantized.h"
+#include "core/nn/reference/kernel.h"
+#include "core/parallel.h"
+
+namespace lynceus::nn::cpu {
+namespace {
+
+using dnnl::memory;
+
+/// The scales of a node. real = integer * scale.
+struct Scales {
+  explicit Scales(const OpCall& call)
+      : input(call.real(kInputScale, 1)),
+        weights(call.attribute<std::vector<float>>(kWeightScales, {})),
+        residual(call.real(kResidualScale, 1)),
+        output(call.real(kOutputScale, 1)) {}
+
+  float input;
+  std::vector<float> weights;
+  float residual, output;  ///< output 1: float
+};
+
+std::optional<Eltwise> fusedEltwise(const OpCall& call) {
+  return eltwise(call.text(kFusedActivation, ""), call.real(kFusedAlpha, 0), call.real(kFusedBeta, 0));
+}
+
+// oneDNN computes activation(scale * (sum + bias) + residualScale * residual) in units of the output's step; an
+// activation that is not the same in other units works on real numbers and is scaled afterwards.
+dnnl::primitive_attr attributeOf(const OpCall& call, const Scales& s, const ValueType& output) {
+  const auto activation = fusedEltwise(call);
+  const bool anyUnit = !activation || activation->algorithm == dnnl::algorithm::eltwise_relu;
+  const double unit = anyUnit ? s.output : 1.0;
+  dnnl::primitive_attr attribute = scratchpadAttribute();
+  std::vector<float> scales;
+  for (const float w : s.weights) scales.push_back(static_cast<float>(static_cast<double>(s.input) * w / unit));
+  attribute.set_output_scales(2, scales);
+  dnnl::post_ops after;
+  if (call.has(kResidualInput)) {
+    const Type residual = call.input(kResidualInput).type.type;
+    if (output.type == Type::f32)
+      after.append_sum(1);  // it comes as real numbers
+    else
+      after.append_sum(static_cast<float>(s.residual / unit), 0, dataType(residual));
+  }
+  if (activation)
+    after.append_eltwise(anyUnit ? 1 : 1 / s.output, activation->algorithm, activation->alpha, activation->beta);
+  else if (!anyUnit)
+    after.append_eltwise(1, dnnl::algorithm::eltwise_linear, 1 / s.output, 0);
+  attribute.set_post_ops(after);
+  return attribute;
+}
+
+// In units of the integer sums.
+std::vector<float> biasOf(const OpCall& call, const Scales& s) {
+  std::vector<float> bias;
+  for (size_t c = 0; call.has(2) && c < s.weights.size(); ++c)
+    bias.push_back(static_cast<float>(call.floats(2)[c] / (static_cast<double>(s.input) * s.weights[c])));
+  return bias;
+}
+
+// Puts the residual where the sum expects it.
+void placeResidual(const ValueType& residual, const void* from, float scale, const ValueType& output, void* to) {
+  if (from == to) return;
+  if (output.type != Type::f32) {
+    std::memcpy(to, from, residual.bytes());
+    return;
+  }
+  const int64_t count = elementCount(residual.shape);
+  constexpr int64_t kRun = 1 << 14;
+  parallelFor((count + kRun - 1) / kRun, [&](int64_t run) {
+    const int64_t last = std::min((run + 1) * kRun, count);
+    auto* out = static_cast<float*>(to);
+    for (int64_t i = run * kRun; i < last; ++i)
+      out[i] = scale * static_cast<float>(residual.type == Type::u8 ? static_cast<const uint8_t*>(from)[i]
+                                                                    : static_cast<const int8_t*>(from)[i]);
+  });
+}
+
+template <class Primitive, class PrimitiveDesc>
+Step makeStep(const OpCall& call, const Scales& s, const PrimitiveDesc& pd, const memory::desc& given,
+              const ValueType& output) {
+  Step step;
+  step.kernel = kernelText(pd);
+  step.scratchBytes = pd.scratchpad_desc().get_size();
+  step.weightBytes = pd.weights_desc().get_size();
+  memory weights(pd.weights_desc(), engine());
+  dnnl::stream stream(engine());
+  memory from = wrap(given, call.input(1).value->bytes());
+  dnnl::reorder(from, weights).execute(stream, from, weights);
+  stream.wait();
+  const bool residual = call.has(kResidualInput);
+  if (residual) step.inPlace = static_cast<int>(kResidualInput);
+  if (residual && call.input(kResidualInput).value) step.constants.push_back(kResidualInput);
+  if (call.input(0).value) step.constants.push_back(0);
+  step.run = [primitive = Primitive(pd), pd, weights, bias = biasOf(call, s), residual, output, scale = s.residual,
+              added = residual ? call.input(kResidualInput).type : ValueType{}](const Arguments& a) {
+    if (residual) placeResidual(added, a.inputs[kResidualInput], scale, output, a.outputs[0]);
+    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, wrap(pd.src_desc(), a.inputs[0])},
+                                              {DNNL_ARG_WEIGHTS, weights},
+                                              {DNNL_ARG_DST, wrap(pd.dst_desc(), a.outputs[0])},
+                                              {DNNL_ARG_SCRATCHPAD, wrap(pd.scratchpad_desc(), a.scratch)}};
+    if (!bias.empty()) arguments.emplace(DNNL_ARG_BIAS, wrap(pd.bias_desc(), bias.data()));
+    primitive.execute(a.stream, arguments);
+  };
+  return step;
+}
+
+Expected<Step> conv(const OpCall& call, const std::vector<ValueType>& outputs) {
+  const auto c = convolution(call);
+  if (!c) return passError(c);
+  const Scales s(call);
+  const Window& w = c->window;
+  const Type in = call.input(0).type.type, out = outputs[0].type;
+  const memory::desc given = weightsDesc(*c, false, Type::i8);
+  const memory::desc bias = call.has(2) ? anyDesc({c->outputChannels}, Type::f32) : memory::desc();
+  const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
+                                             channelsLastDesc(c->input.n, c->input.c, c->input.space, in),
+                                             anyDesc(given.dims(), Type::i8), bias,
+                                             channelsLastDesc(c->input.n, c->outputChannels, w.output, out),
+                                             dims(w.stride), gaps(w.dilation), dims(w.padBegin), dims(w.padEnd));
+  const dnnl::convolution_forward::primitive_desc pd(desc, attributeOf(call, s, outputs[0]), engine());
+  return makeStep<dnnl::convolution_forward>(call, s, pd, given, outputs[0]);
+}
+
+Expected<Step> onednnTransposed(const OpCall& call, const Convolution& c, const ValueType& output) {
+  const Scales s(call);
+  const Window& w = c.window;
+  const memory::desc given = weightsDesc(c, true, Type::i8);
+  const memory::desc bias = call.has(2) ? anyDesc({c.outputChannels}, Type::f32) : memory::desc();
+  const dnnl::deconvolution_forward::desc desc(
+      dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct,
+      channelsLastDesc(c.input.n, c.input.c, c.input.space, call.input(0).type.type), anyDesc(given.dims(), Type::i8),
+      bias, channelsLastDesc(c.input.n, c.outputChannels, w.output, output.type), dims(w.stride), gaps(w.dilation),
+      dims(w.padBegin), transposedPadEnd(c));
+  const dnnl::deconvolution_forward::primitive_desc pd(desc, attributeOf(call, s, output), engine());
+  return makeStep<dnnl::deconvolution_forward>(call, s, pd, given, output);
+}
+
+Expected<Step> convTranspose(const OpCall& call, const std::vector<ValueType>& outputs) {
+  const auto c = transposedConvolution(call);
+  if (!c) return passError(c);
+  return onednnTransposed(call, *c, outputs[0]);
+}
+
+LYN_REGISTER_OP(cpu, kIntegerConv, opset(1, 21), (Kernel{conv, channelsLastOnly}));
+LYN_REGISTER_OP(cpu, kIntegerConvTranspose, opset(1, 21), (Kernel{convTranspose, channelsLastOnly}));
+
+}  // namespace
+}  // namespace lynceus::nn::cpu

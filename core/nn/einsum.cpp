@@ -62,7 +62,7 @@ class Parser {
     const int letters = static_cast<int>(std::count_if(term.begin(), term.end(), [](char c) { return c != '.'; }));
     const int hidden = dots ? static_cast<int>(shape.size()) - letters : 0;
     const auto labels = readTerm(term, std::max(hidden, 0));
-    if (!labels) return passError(labels);
+    if (!labels) return labels;
     if (labels->size() != shape.size())
       return m_call.refuse("the term \"{}\" does not fit an operand of shape {}", term, shapeText(shape));
     m_hidden = std::max(m_hidden, hidden);
@@ -88,7 +88,7 @@ class Parser {
   }
 
   Expected<Labels> readOutput(const std::string& term) const {
-    const auto labels = readTerm(term, m_hidden);
+    auto labels = readTerm(term, m_hidden);
     if (!labels) return labels;
     if (m_hidden > 0 && term.find('.') == std::string::npos)
       return m_call.refuse("the result \"{}\" has to name the axes of \"...\"", term);

@@ -68,7 +68,7 @@ void forElements(const Shape& data, const Tensor& at, size_t axis, const Body& b
 
 Expected<size_t> elementsAxis(const OpCall& call) {
   const Shape &data = call.shape(0), &indices = call.shape(1);
-  const auto axis = axisOf(call, 0);
+  auto axis = axisOf(call, 0);
   if (!axis) return axis;
   bool fits = data.size() == indices.size();
   for (size_t d = 0; fits && d < data.size(); ++d) fits = d == *axis || indices[d] <= data[d];

@@ -22,7 +22,7 @@ std::ostream& operator<<(std::ostream& out, const NetworkCase& c) { return out <
 
 std::vector<NetworkCase> networks() {
   const nn::Shape open{-1, 1, -1, -1, -1};
-  UnetrOptions transformer{.hidden = 48, .layers = 2, .heads = 4, .mlp = 96, .features = 4, .classes = 3};
+  UnetrOptions transformer{.hidden = 48, .layers = 4, .heads = 4, .mlp = 96, .features = 4, .classes = 3};
   return {
       {"ResidualUNet", residualUNet(8, open), {1, 1, 16, 24, 32}},
       {"Medical3DNet", medical3DNet({8, 16, 32}, 24, {-1, 1, 24, 16, 24}), {1, 1, 24, 16, 24}},
@@ -135,8 +135,8 @@ TEST_P(Network, StaysNearTheFloatResultInBf16) {
 
 INSTANTIATE_TEST_SUITE_P(
     Every, Network, testing::Combine(testing::Values(Precision::fp32, Precision::bf16), testing::ValuesIn(networks())),
-    [](const testing::TestParamInfo<Network::ParamType>& info) {
-      return std::string(std::get<1>(info.param).name) + (std::get<0>(info.param) == Precision::bf16 ? "InBf16" : "");
+    [](const testing::TestParamInfo<Network::ParamType>& test) {
+      return std::string(std::get<1>(test.param).name) + (std::get<0>(test.param) == Precision::bf16 ? "InBf16" : "");
     });
 
 }  // namespace

@@ -230,6 +230,11 @@ Expected<Tensor> readOnnxTensor(const Proto& p, ExternalData& external) {
   return t;
 }
 
+Expected<Tensor> readOnnxTensor(const Proto& p) {
+  ExternalData none;
+  return readOnnxTensor(p, none);
+}
+
 void writeOnnxTensor(const Tensor& tensor, Proto& proto) {
   static_assert(std::endian::native == std::endian::little, "the format keeps the low byte first");
   constexpr Proto::DataType kTypes[] = {Proto::FLOAT, Proto::INT64, Proto::INT8, Proto::UINT8};

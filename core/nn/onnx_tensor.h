@@ -18,6 +18,8 @@ struct ExternalData {
 
 /// Reads external data straight into the tensor. The error does not name the tensor.
 Expected<Tensor> readOnnxTensor(const onnx::TensorProto& proto, ExternalData& external);
+/// The same for a file whose data are inside.
+Expected<Tensor> readOnnxTensor(const onnx::TensorProto& proto);
 
 /// The opposite, data inside the file: values and shape; a name that is there stays.
 void writeOnnxTensor(const Tensor& tensor, onnx::TensorProto& proto);

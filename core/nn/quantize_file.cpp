@@ -115,7 +115,7 @@ class BatchNormFolder {
 
   Tensor constant(const std::string& name) {
     m_replaced.insert(name);
-    return *readOnnxTensor(m_graph.initializer(m_index.initializers.at(name)), {});
+    return *readOnnxTensor(m_graph.initializer(m_index.initializers.at(name)));
   }
 
   void fold(NodeProto& conv, const NodeProto& norm) {
@@ -220,7 +220,7 @@ class Inserter {
     conv.set_input(1, dequantizedName(stem));
     if (!m_done.insert(stem).second) return {};
     m_replaced.insert(name);
-    const Tensor weights = *readOnnxTensor(m_graph.initializer(m_index.initializers.at(name)), {});
+    const Tensor weights = *readOnnxTensor(m_graph.initializer(m_index.initializers.at(name)));
     if (!std::all_of(weights.floats().begin(), weights.floats().end(), [](float w) { return std::isfinite(w); }))
       return makeError(ErrorCode::badInput, "{}: the weights \"{}\" hold infinities or NaN: train or export it again",
                        m_file, name);

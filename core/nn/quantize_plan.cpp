@@ -58,7 +58,7 @@ class Planner {
     if (const auto* low = findAttribute(node, "min")) return low->f() >= 0;
     const auto limit = m_index.initializers.find(node.input_size() > 1 ? node.input(1) : "");
     if (limit == m_index.initializers.end()) return false;
-    const auto low = readOnnxTensor(m_graph.initializer(limit->second), {});
+    const auto low = readOnnxTensor(m_graph.initializer(limit->second));
     return low && low->isFloat() && low->size() == 1 && low->floats()[0] >= 0;
   }
 

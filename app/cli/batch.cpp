@@ -15,6 +15,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/detect_study.h"
+#include "core/thread_team.h"
 #include "io/formats/image_file.h"
 #include "io/results/findings_json.h"
 
@@ -25,7 +26,7 @@ namespace fs = std::filesystem;
 
 struct Arguments {
   std::string folder, output, model;
-  std::string device = "auto", region = "lung";
+  std::string device = "auto", region = "lung", precision = "fp32";
   std::optional<double> threshold;
   int jobs = 1;
   bool resume = false;
@@ -87,8 +88,8 @@ class Journal {
 /// Shared by the jobs of one batch.
 class Batch {
  public:
-  Batch(const Arguments& args, model::Package package, std::shared_ptr<compute::Device> device,
-        std::vector<fs::path> studies)
+  Batch(const Arguments& args, compute::Precision precision, model::Package package,
+        std::shared_ptr<compute::Device> device, std::vector<fs::path> studies)
       : m_args(args),
         m_package(std::move(package)),
         m_device(std::move(device)),
@@ -96,6 +97,7 @@ class Batch {
         m_journal(fs::path(args.output) / "results.jsonl") {
     m_options.region = args.region == "whole" ? detect::Region::whole : detect::Region::lung;
     m_options.threshold = args.threshold;
+    m_options.precision = precision;
     if (args.resume) m_finished = m_journal.finishedKeys();
   }
 
@@ -130,12 +132,11 @@ class Batch {
 
 Expected<void> Batch::run(job::Context& context) {
   const int jobs = std::min<int>(m_args.jobs, static_cast<int>(m_studies.size()));
-  const int threadsEach = std::max(1, omp_get_max_threads() / jobs);
   std::vector<std::thread> threads;
   Expected<void> outcome;
-  for (int j = 0; j < jobs; ++j) {
-    threads.emplace_back([&] {
-      omp_set_num_threads(threadsEach);  // of this job's own team
+  for (const int share : shareThreads(omp_get_max_threads(), jobs)) {
+    threads.emplace_back([&, share] {
+      omp_set_num_threads(share);  // of this job's own team
       if (auto done = work(context); !done) {
         const std::lock_guard lock(m_mutex);
         outcome = done;
@@ -149,6 +150,7 @@ Expected<void> Batch::run(job::Context& context) {
 Expected<void> Batch::work(job::Context& context) {
   auto pipeline = detect::Pipeline::create(m_package, m_device);
   if (!pipeline) return passError(pipeline);
+  if (auto fits = checkPrecision(m_args.precision, pipeline->network()); !fits) return fits;
   for (;;) {
     fs::path path;
     {
@@ -232,6 +234,8 @@ std::string Batch::summary() const {
 }
 
 Expected<int> runBatch(const Arguments& args) {
+  const auto precision = parsePrecision(args.precision);
+  if (!precision) return passError(precision);
   auto studies = listStudies(args.folder);
   if (!studies) return passError(studies);
   if (auto ready = prepareOutputFolder(args.output); !ready) return passError(ready);
@@ -240,7 +244,7 @@ Expected<int> runBatch(const Arguments& args) {
   auto device = compute::openDevice(args.device);
   if (!device) return passError(device);
   TerminalContext context("lynceus batch");
-  Batch batch(args, std::move(*package), std::move(*device), std::move(*studies));
+  Batch batch(args, *precision, std::move(*package), std::move(*device), std::move(*studies));
   if (auto done = batch.run(context); !done) return passError(done);
   context.clear();
   fmt::print("{}", batch.summary());
@@ -257,14 +261,16 @@ void addBatch(CLI::App& app, int& exitCode) {
   command->add_option("-o,--output", args->output, "a folder for each study, and results.jsonl")->required();
   command->add_option("--model", args->model, "id or folder of a model package");
   command->add_option("--device", args->device, "auto, cpu or reference")->capture_default_str();
+  command->add_option("--precision", args->precision, kPrecisionHelp)->capture_default_str();
   command->add_option("--region", args->region, "search the lung region or the whole volume")
       ->check(CLI::IsMember({"lung", "whole"}))
       ->capture_default_str();
   command->add_option("--threshold", args->threshold, "report marks from this score")->check(CLI::Range(0.0, 1.0));
   command->add_flag("--accept-geometry", args->load.acceptGeometry, kAcceptGeometryHelp);
-  command->add_option("--jobs", args->jobs, "studies at a time; they share the processor's cores")
+  command->add_option("--jobs", args->jobs, "studies at a time, that share the threads; at most one for each thread")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+  addThreadsOption(*command);
   command->add_flag("--resume", args->resume,
                     "leave out studies that are done with the same images, model and options");
   command->callback([args, &exitCode] {

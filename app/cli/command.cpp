@@ -7,7 +7,9 @@
 #include <cstdio>
 #include <string_view>
 
+#include <omp.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include "core/version.h"
 
@@ -62,6 +64,31 @@ int exitCodeOf(const Error& error) {
 int reportError(const Error& error) {
   fmt::print(stderr, "lynceus: {}\n", error.message);
   return exitCodeOf(error);
+}
+
+Expected<compute::Precision> parsePrecision(const std::string& word) {
+  if (word == "fp32" || word == "int8") return compute::Precision::fp32;
+  if (word == "bf16") return compute::Precision::bf16;
+  if (word == "fp16")
+    return makeError(ErrorCode::wrongUse,
+                     "--precision fp16: processors have no fast half-precision convolution: use bf16, which is as "
+                     "small, or fp32 (networks with fp16 weights run in either)");
+  return makeError(ErrorCode::wrongUse, "--precision {}: use fp32, bf16 or int8", word);
+}
+
+Expected<void> checkPrecision(const std::string& word, const nn::Graph& graph) {
+  if (word != "int8" || nn::isQuantized(graph)) return {};
+  return makeError(ErrorCode::wrongUse,
+                   "--precision int8: this network holds no 8-bit numbers: make one that does with `lynceus quantize`");
+}
+
+void addThreadsOption(CLI::App& command) {
+  command
+      .add_option_function<int>(
+          "--threads", [](int threads) { omp_set_num_threads(threads); },
+          "threads to compute with; default: OMP_NUM_THREADS, else one for each core that this "
+          "process may use")
+      ->check(CLI::Range(1, 1024));
 }
 
 TerminalContext::TerminalContext(std::string title) : job::Context(makeBar(std::move(title))) {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "core/compute/device.h"
 #include "core/error.h"
 #include "core/job/context.h"
 
@@ -27,6 +28,16 @@ enum ExitCode : int {
 inline constexpr const char* kAcceptGeometryHelp =
     "resample series with gaps, uneven distances or duplicate slices instead of refusing them; the result says so";
 
+/// --precision of detect, batch, run and models check.
+inline constexpr const char* kPrecisionHelp = "fp32, bf16 (where the processor has it), or int8 (a quantized network)";
+/// What the word asks of the device; int8 runs as the quantized network says. An error says why it is no precision.
+Expected<compute::Precision> parsePrecision(const std::string& word);
+/// An error where the word is int8 and the network is not quantized.
+Expected<void> checkPrecision(const std::string& word, const nn::Graph& graph);
+
+/// --threads of every command that computes: the size of the program's one team.
+void addThreadsOption(CLI::App& command);
+
 /// Adds one subcommand to the app; its callback stores the exit code.
 using AddCommand = void (*)(CLI::App& app, int& exitCode);
 
@@ -39,6 +50,7 @@ void addRun(CLI::App& app, int& exitCode);
 void addModels(CLI::App& app, int& exitCode);
 void addDeidentify(CLI::App& app, int& exitCode);
 void addQuantize(CLI::App& app, int& exitCode);
+void addModelsCheck(CLI::App& models, int& exitCode);  ///< below `models`
 
 inline constexpr AddCommand kCommands[] = {addInfo, addConvert, addDetect,     addBatch,   addPhantom,
                                            addRun,  addModels,  addDeidentify, addQuantize};

@@ -14,7 +14,7 @@ namespace {
 
 struct Arguments {
   std::string path, output, seriesUid, model, truth;
-  std::string device = "auto", region = "lung";
+  std::string device = "auto", region = "lung", precision = "fp32";
   bool all = false;
   std::optional<double> threshold;
   io::LoadOptions load;
@@ -41,6 +41,8 @@ Expected<std::vector<size_t>> chosenSeries(const io::Source& source, const Argum
 }
 
 Expected<int> detectAll(const Arguments& args) {
+  const auto precision = parsePrecision(args.precision);
+  if (!precision) return passError(precision);
   std::vector<detect::Finding> truth;
   if (!args.truth.empty()) {
     auto known = results::readFindingsJson(args.truth);
@@ -54,6 +56,7 @@ Expected<int> detectAll(const Arguments& args) {
   if (!device) return passError(device);
   auto pipeline = detect::Pipeline::create(*package, std::move(*device));
   if (!pipeline) return passError(pipeline);
+  if (auto fits = checkPrecision(args.precision, pipeline->network()); !fits) return passError(fits);
   TerminalContext context("lynceus detect");
   const auto source = io::openSource(args.path, context);
   if (!source) return passError(source);
@@ -63,6 +66,7 @@ Expected<int> detectAll(const Arguments& args) {
   detect::Options options;
   options.region = args.region == "whole" ? detect::Region::whole : detect::Region::lung;
   options.threshold = args.threshold;
+  options.precision = *precision;
   int exitCode = kExitOk;
   for (const size_t index : *chosen) {
     const StudyResult study = detectSeries(*source, index, *pipeline, options, args.load, context);
@@ -90,12 +94,14 @@ void addDetect(CLI::App& app, int& exitCode) {
   command->add_flag("--all", args->all, "every series, each into a folder named by its UID")->excludes("--series");
   command->add_option("--model", args->model, "id or folder of a model package; see `lynceus models list`");
   command->add_option("--device", args->device, "auto, cpu, or reference (slow, for checking)")->capture_default_str();
+  command->add_option("--precision", args->precision, kPrecisionHelp)->capture_default_str();
   command->add_option("--region", args->region, "search the lung region or the whole volume")
       ->check(CLI::IsMember({"lung", "whole"}))
       ->capture_default_str();
   command
       ->add_option("--threshold", args->threshold, "report marks from this score; default: the model's operating point")
       ->check(CLI::Range(0.0, 1.0));
+  addThreadsOption(*command);
   command->add_flag("--accept-geometry", args->load.acceptGeometry, kAcceptGeometryHelp);
   command->add_option("--truth", args->truth, "known lesions (truth.json of a phantom): print hits and misses");
   command->callback([args, &exitCode] {

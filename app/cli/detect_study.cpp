@@ -127,9 +127,10 @@ StudyResult detectSeries(const io::Source& source, size_t index, detect::Pipelin
 
 std::string resultKey(const detect::SeriesReference& series, const model::Package& package,
                       const detect::Options& options, const io::LoadOptions& load) {
-  return sha256(fmt::format("{}\n{}\n{}\n{}\n{}\n{}", series.seriesUid, series.instancesSha256, package.weightsSha256(),
-                            static_cast<int>(options.region), options.threshold.value_or(package.output.threshold),
-                            load.acceptGeometry));
+  return sha256(fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}", series.seriesUid, series.instancesSha256,
+                            package.weightsSha256(), static_cast<int>(options.region),
+                            options.threshold.value_or(package.output.threshold), load.acceptGeometry,
+                            static_cast<int>(options.precision)));
 }
 
 Expected<void> prepareOutputFolder(const fs::path& folder) {

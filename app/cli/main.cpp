@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "app/cli/command.h"
+#include "core/thread_team.h"
 #include "core/version.h"
 
 int main(int argc, char** argv) {
@@ -14,6 +15,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", versionText());
   app.failure_message(CLI::FailureMessage::help);
+  startThreadTeam();
   int exitCode = kExitOk;
   for (const AddCommand add : kCommands) add(app, exitCode);
   try {

@@ -40,7 +40,7 @@ int verify(const std::string& id) {
 }  // namespace
 
 void addModels(CLI::App& app, int& exitCode) {
-  CLI::App* command = app.add_subcommand("models", "List, show and verify model packages");
+  CLI::App* command = app.add_subcommand("models", "List, show and verify model packages; check networks");
   command->require_subcommand(1);
   auto id = std::make_shared<std::string>();
   command->add_subcommand("list", "Installed packages")->callback([&exitCode] { exitCode = list(); });
@@ -50,6 +50,7 @@ void addModels(CLI::App& app, int& exitCode) {
   CLI::App* verifyOne = command->add_subcommand("verify", "Compare the files with their hashes");
   verifyOne->add_option("model", *id, "id or folder")->required();
   verifyOne->callback([id, &exitCode] { exitCode = verify(*id); });
+  addModelsCheck(*command, exitCode);
 }
 
 }  // namespace lynceus::cli

@@ -63,9 +63,12 @@ Expected<void> writeOutputs(const nn::Graph& graph, const std::vector<nn::Tensor
 }
 
 Expected<void> run(const Options& options) {
-  if (options.precision != "fp32") return makeError(ErrorCode::wrongUse, "--precision {}: use fp32", options.precision);
+  const auto precision = parsePrecision(options.precision);
+  if (!precision) return passError(precision);
   const auto graph = nn::importOnnx(options.model);
   if (!graph) return passError(graph);
+  if (auto fits = checkPrecision(options.precision, *graph); !fits)
+    return makeError(fits.error().code, "{}: {}", options.model, fits.error().message);
   auto given = readInputs(options.inputs);
   if (!given) return passError(given);
   std::map<std::string, nn::Shape> shapes;
@@ -73,7 +76,7 @@ Expected<void> run(const Options& options) {
   auto device = compute::openDevice(options.device);
   if (!device) return passError(device);
   fmt::print(stderr, "lynceus: running {} on {}\n", options.model, (*device)->description());
-  auto executable = (*device)->compile(*graph, shapes);
+  auto executable = (*device)->compile(*graph, shapes, {*precision});
   if (!executable) return makeError(executable.error().code, "{}: {}", options.model, executable.error().message);
   std::vector<nn::Tensor> inputs;
   for (const nn::ValueInfo& input : graph->inputs) inputs.push_back(std::move(given->at(input.name)));
@@ -91,7 +94,8 @@ void addRun(CLI::App& app, int& exitCode) {
   command->add_option("--input", options->inputs, "NAME=FILE.npy, once for each input of the network");
   command->add_option("-o,--output", options->output, "Folder for one .npy file for each output")->required();
   command->add_option("--device", options->device, "auto, cpu or reference")->capture_default_str();
-  command->add_option("--precision", options->precision, "fp32")->capture_default_str();
+  command->add_option("--precision", options->precision, kPrecisionHelp)->capture_default_str();
+  addThreadsOption(*command);
   command->callback([options, &exitCode] {
     if (const auto done = run(*options); !done) exitCode = reportError(done.error());
   });

@@ -93,6 +93,12 @@ void segmentAndMeasure(const image::Volume& volume, std::vector<Finding>& findin
   }
 }
 
+// What the result records. A quantised network has float parts, too.
+std::string precisionText(compute::Precision precision, bool quantized) {
+  const std::string floats = precision == compute::Precision::bf16 ? "bf16" : "fp32";
+  return quantized ? "int8 and " + floats : floats;
+}
+
 }  // namespace
 
 Pipeline::Pipeline(model::Package package, nn::Graph graph, std::shared_ptr<compute::Device> device)
@@ -109,22 +115,24 @@ Expected<Pipeline> Pipeline::create(model::Package package, std::shared_ptr<comp
   return Pipeline(std::move(package), std::move(*graph), std::move(device));
 }
 
-Expected<compute::Executable*> Pipeline::executableFor(const Int3& tileSize) {
-  if (!m_executable || !(m_compiledFor == tileSize)) {
+Expected<compute::Executable*> Pipeline::executableFor(const Int3& tileSize, compute::Precision precision) {
+  if (!m_executable || !(m_compiledFor == tileSize) || m_compiledIn != precision) {
     m_executable.reset();
-    auto compiled = m_device->compile(m_graph, {{m_graph.inputs[0].name, {1, 1, tileSize.z, tileSize.y, tileSize.x}}});
+    auto compiled =
+        m_device->compile(m_graph, {{m_graph.inputs[0].name, {1, 1, tileSize.z, tileSize.y, tileSize.x}}}, {precision});
     if (!compiled) return passError(compiled);
     m_executable = std::move(*compiled);
     m_compiledFor = tileSize;
+    m_compiledIn = precision;
   }
   return m_executable.get();
 }
 
 Expected<std::vector<Candidate>> Pipeline::search(const Image<float>& hu, const Mask* region,
-                                                  const job::Context& context) {
+                                                  compute::Precision precision, const job::Context& context) {
   const model::Tiling& tiling = m_package.tiling;
   const TilePlan plan = planTiles(hu.geometry.size, tiling.maxSizeVoxels, tiling.overlapVoxels, tiling.multipleOf);
-  auto executable = executableFor(plan.size);
+  auto executable = executableFor(plan.size, precision);
   if (!executable) return passError(executable);
   std::vector<Candidate> candidates;
   for (size_t t = 0; t < plan.tiles.size(); ++t) {
@@ -157,7 +165,7 @@ Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model
       m_package.version,
       m_package.weightsSha256(),
       m_device->description(),
-      "fp32",
+      precisionText(options.precision, nn::isQuantized(m_graph)),
       fmt::format("{:.2f} mm isotropic, window {:.0f} to {:.0f} HU", pre.spacingMm, pre.lowHu, pre.highHu),
       nowUtc(),
       kVersion,
@@ -183,7 +191,7 @@ Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model
   result.timingsMs["resample"] = watch.lap();
   if (context.cancelled()) return wasCancelled();
 
-  auto candidates = search(hu, lungs ? &lungs->mask : nullptr, context.part(0.1, 0.9));
+  auto candidates = search(hu, lungs ? &lungs->mask : nullptr, options.precision, context.part(0.1, 0.9));
   if (!candidates) return passError(candidates);
   result.timingsMs["network"] = watch.lap();
 

@@ -20,6 +20,7 @@ enum class Region { lung, whole };
 struct Options {
   Region region = Region::lung;
   std::optional<double> threshold;  ///< calibrated score; absent: the model's operating point
+  compute::Precision precision = compute::Precision::fp32;
 };
 
 /// A model on a device, ready for any number of volumes. One volume at a time.
@@ -35,18 +36,20 @@ class Pipeline {
                                 const job::Context& context);
 
   const model::Package& package() const { return m_package; }
+  const nn::Graph& network() const { return m_graph; }
 
  private:
   Pipeline(model::Package package, nn::Graph graph, std::shared_ptr<compute::Device> device);
   /// All candidates in the isotropic image whose centre lies in the region (nullptr: anywhere).
   Expected<std::vector<Candidate>> search(const image::Image<float>& hu, const image::Mask* region,
-                                          const job::Context& context);
-  Expected<compute::Executable*> executableFor(const image::Int3& tileSize);
+                                          compute::Precision precision, const job::Context& context);
+  Expected<compute::Executable*> executableFor(const image::Int3& tileSize, compute::Precision precision);
 
   model::Package m_package;
   nn::Graph m_graph;
   std::shared_ptr<compute::Device> m_device;
   image::Int3 m_compiledFor;
+  compute::Precision m_compiledIn = compute::Precision::fp32;
   std::unique_ptr<compute::Executable> m_executable;
 };
 

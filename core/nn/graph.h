@@ -33,4 +33,13 @@ struct Graph {
   std::vector<Node> nodes;                  ///< in execution order
 };
 
+/// True if some of the network computes on 8-bit integers.
+inline bool isQuantized(const Graph& graph) {
+  for (const Node& node : graph.nodes)
+    if (node.op == "DequantizeLinear" || node.op == "QLinearConv" || node.op == "ConvInteger" ||
+        node.op == "QLinearMatMul" || node.op == "MatMulInteger")
+      return true;
+  return false;
+}
+
 }  // namespace lynceus::nn

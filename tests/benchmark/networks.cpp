@@ -1,6 +1,9 @@
 // The device cpu against ONNX Runtime on the same files with as many threads, run by run in turns: single layers, and
-// whole networks. Prints medians and how far the outputs are apart.
-//   benchmark-networks [--filter TEXT] [--runs N] [--precision fp32] [--json FILE] [--list]
+// whole networks. Prints medians, how far the outputs are apart, and the memory that we plan for.
+//   benchmark-networks [--filter TEXT] [--runs N] [--precision fp32|bf16|int8|int8+bf16] [--json FILE] [--list]
+//
+// The peer computes in FP32 whatever --precision says of our side. int8 quantises the network first, with the input of
+// the measurement as the only sample: good for speed, not for accuracy; int8+bf16 stores in BF16 what stays floating.
 //
 // OMP_NUM_THREADS sets the threads of both. Both spin while they run and not in between, unless OMP_WAIT_POLICY=passive
 // says that the machine is shared. The peer is the npm package onnxruntime-node, installed as the head of
@@ -19,8 +22,10 @@
 #include <CLI/CLI.hpp>
 
 #include "core/compute/device.h"
+#include "core/nn/cost.h"
 #include "core/nn/onnx_import.h"
 #include "core/nn/passes/resolve.h"
+#include "core/nn/quantize.h"
 #include "tests/benchmark/networks/cases.h"
 #include "tests/benchmark/networks/peer.h"
 #include "tests/support/onnx_builder.h"
@@ -35,6 +40,7 @@ namespace {
 
 // FP32 outputs that are further apart are wrong: what is asked of whole networks.
 constexpr double kRelativeBound = 1e-3;
+constexpr double kMiB = 1048576;
 
 struct Options {
   std::string filter, precision = "fp32", json, resources = LYNCEUS_SOURCE_DIR "/resources";
@@ -71,8 +77,9 @@ class Times {
 
 struct Row {
   std::string name;
-  double gflop = 0, compileMs = 0, difference = 0;
+  double gflop = 0, importMs = 0, compileMs = 0, difference = 0;
   Times ours, theirs;
+  compute::ExecutableReport report;
   std::string trouble;  ///< why something was not measured
 };
 
@@ -89,34 +96,29 @@ struct Ours {
 /// What the peer gave for the same inputs.
 using Outputs = std::vector<nn::Tensor>;
 
-/// Multiplications and additions of convolutions and matrix products, in 1e9; 0 where the shapes are not known.
+/// Arithmetic of all operators in 1e9, a multiplication and an addition counted as two; 0 where the shapes are not
+/// known.
 double countGflop(const nn::Graph& graph, const std::map<std::string, nn::Shape>& shapes) {
   const auto resolved = nn::resolve(graph, shapes);
   if (!resolved) return 0;
-  double flop = 0;
+  double flops = 0;
   for (const nn::Node& node : resolved->graph.nodes) {
-    const auto shape = [&](const std::string& name) { return resolved->types.at(name).shape; };
-    const auto count = [&](const std::string& name) { return static_cast<double>(nn::elementCount(shape(name))); };
-    if (node.op == "Conv") {
-      flop += 2 * count(node.outputs[0]) * count(node.inputs[1]) / static_cast<double>(shape(node.inputs[1])[0]);
-    } else if (node.op == "ConvTranspose") {
-      flop += 2 * count(node.inputs[0]) * count(node.inputs[1]) / static_cast<double>(shape(node.inputs[1])[0]);
-    } else if (node.op == "MatMul" || node.op == "Gemm") {
-      const nn::Shape a = shape(node.inputs[0]);
-      const auto transposed = node.attributes.find("transA");
-      const bool rows = transposed != node.attributes.end() && std::get<int64_t>(transposed->second) != 0;
-      flop += 2 * count(node.outputs[0]) * static_cast<double>(rows ? a[0] : a.back());
+    std::vector<nn::ValueType> outputs;
+    for (const std::string& name : node.outputs) {
+      const auto type = resolved->types.find(name);
+      outputs.push_back(type == resolved->types.end() ? nn::ValueType{} : type->second);
     }
+    flops += nn::costOf(resolved->call(node), outputs).flops;
   }
-  return flop * 1e-9;
+  return flops * 1e-9;
 }
 
 /// Writes an input for each of the graph's, the same values each time, for the peer; keeps them for us.
-nlohmann::json makeInputs(const Case& test, const nn::Graph& graph, const fs::path& folder, Ours& ours) {
+nlohmann::json makeInputs(const Case& which, const nn::Graph& graph, const fs::path& folder, Ours& ours) {
   nlohmann::json described = nlohmann::json::array();
   unsigned seed = 1;
   for (const auto& input : graph.inputs) {
-    const nn::Shape& shape = test.inputs.at(input.name);
+    const nn::Shape& shape = which.inputs.at(input.name);
     ours.inputs.push_back(test::randomTensor(shape, seed++));
     const fs::path file = folder / (input.name + ".f32");
     const nn::Tensor& tensor = ours.inputs.back();
@@ -160,10 +162,10 @@ class Benchmark {
  public:
   Benchmark(const Options& options, compute::Device& device) : m_options(options), m_device(device) {}
 
-  Row measure(const Case& test) {
+  Row measure(const Case& which) {
     Row row;
-    row.name = test.name;
-    if (const auto done = measureInto(test, row); !done) row.trouble = done.error().message;
+    row.name = which.name;
+    if (const auto done = measureInto(which, row); !done) row.trouble = done.error().message;
     if (const auto unloaded = m_peer.ask("unload"); !unloaded) row.trouble = unloaded.error().message;
     return row;
   }
@@ -175,25 +177,49 @@ class Benchmark {
   }
 
  private:
-  Expected<void> measureInto(const Case& test, Row& row) {
+  Expected<void> measureInto(const Case& which, Row& row) {
     const test::TemporaryFolder folder;
-    const fs::path model = test.write ? folder / "model.onnx" : test.file;
-    if (test.write) test.write(model);
-    const auto graph = nn::importOnnx(model);
+    const fs::path model = which.write ? folder / "model.onnx" : which.file;
+    if (which.write) which.write(model);
+    const auto start = Clock::now();
+    auto graph = nn::importOnnx(model);
     if (!graph) return passError(graph);
-    row.gflop = countGflop(*graph, test.inputs);
+    row.importMs = since(start);
+    row.gflop = countGflop(*graph, which.inputs);
     Ours ours;
-    const auto inputs = makeInputs(test, *graph, folder.path(), ours);
+    const auto inputs = makeInputs(which, *graph, folder.path(), ours);
     const auto loaded = m_peer.ask(
         "load", {{"model", model.string()}, {"threads", omp_get_max_threads()}, {"spin", spins()}, {"inputs", inputs}});
     if (!loaded) return passError(loaded);
-    const auto start = Clock::now();
-    auto compiled = m_device.compile(*graph, test.inputs);  // here --precision goes in
-    row.compileMs = since(start);
-    const std::string refusal = compiled ? "" : compiled.error().message;
-    if (compiled) ours.network = std::move(*compiled);
+    auto compiled = compile(which, model, *graph, ours, row);
     if (auto done = takeTurns(ours, folder.path(), row); !done) return passError(done);
-    if (!refusal.empty()) return makeError(ErrorCode::unsupported, "{}", refusal);
+    return compiled;  // the peer's times stand beside what we cannot run
+  }
+
+  Expected<nn::Graph> quantize(const fs::path& model, const nn::Tensor& sample) {
+    std::vector<std::byte> bytes(fs::file_size(model));
+    std::ifstream(model, std::ios::binary)
+        .read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    const auto quantized = nn::quantizeModel(bytes, model.string(), {&sample, 1}, m_device);
+    if (!quantized) return passError(quantized);
+    const auto* first = reinterpret_cast<const std::byte*>(quantized->onnx.data());
+    return nn::parseOnnx({first, quantized->onnx.size()}, model.string());
+  }
+
+  Expected<void> compile(const Case& which, const fs::path& model, nn::Graph& graph, Ours& ours, Row& row) {
+    if (m_options.precision.starts_with("int8")) {
+      auto quantized = quantize(model, ours.inputs[0]);
+      if (!quantized) return passError(quantized);
+      graph = std::move(*quantized);
+    }
+    compute::CompileOptions options;
+    if (m_options.precision.ends_with("bf16")) options.precision = compute::Precision::bf16;
+    const auto start = Clock::now();
+    auto compiled = m_device.compile(graph, which.inputs, options);
+    if (!compiled) return passError(compiled);
+    row.compileMs = since(start);
+    ours.network = std::move(*compiled);
+    row.report = ours.network->report();
     return {};
   }
 
@@ -255,9 +281,10 @@ void print(const Row& row) {
   };
   const bool ours = row.ours.count() > 0, theirs = row.theirs.count() > 0, both = ours && theirs;
   std::cout << fmt::format(
-      "{:<40} {:>9} {:>10} {:>10} {:>8} {:>10}\n", row.name, number(row.gflop > 0, "{:.2f}", row.gflop),
+      "{:<40} {:>9} {:>10} {:>10} {:>8} {:>10} {:>9}\n", row.name, number(row.gflop > 0, "{:.2f}", row.gflop),
       number(theirs, "{:.2f}", row.theirs.median()), number(ours, "{:.2f}", row.ours.median()),
-      number(both, "{:.2f}x", row.theirs.median() / row.ours.median()), number(both, "{:.1e}", row.difference));
+      number(both, "{:.2f}x", row.theirs.median() / row.ours.median()), number(both, "{:.1e}", row.difference),
+      number(ours, "{:.1f}", static_cast<double>(row.report.arenaBytes) / kMiB));
   if (!row.trouble.empty()) std::cout << "  " << row.trouble << '\n';
   std::cout.flush();
 }
@@ -265,7 +292,11 @@ void print(const Row& row) {
 nlohmann::json asJson(const Row& row) {
   nlohmann::json j{{"name", row.name},
                    {"gflop", row.gflop},
+                   {"importMs", row.importMs},
                    {"compileMs", row.compileMs},
+                   {"arenaBytes", row.report.arenaBytes},
+                   {"arenaBoundBytes", row.report.boundBytes},
+                   {"weightBytes", row.report.weightBytes},
                    {"oursMs", row.ours.json()},
                    {"onnxRuntimeMs", row.theirs.json()}};
   if (row.ours.count() > 0 && row.theirs.count() > 0) {
@@ -283,18 +314,19 @@ Expected<bool> runAll(const Options& options, const std::vector<Case>& cases) {
   const auto version = benchmark.peerVersion();
   if (!version) return passError(version);
   std::cout << fmt::format(
-      "{} against ONNX Runtime {} with {} threads, {}; medians in ms\n\n{:<40} {:>9} {:>10} {:>10}"
-      " {:>8} {:>10}\n",
-      (*device)->description(), *version, omp_get_max_threads(), options.precision, "", "GFLOP", "ONNX Rt.", "ours",
-      "ratio", "difference");
+                   "{} against ONNX Runtime {} with {} threads, {}; medians in ms\n\n{:<40} {:>9} {:>10} {:>10}"
+                   " {:>8} {:>10} {:>9}\n",
+                   (*device)->description(), *version, omp_get_max_threads(), options.precision, "", "GFLOP",
+                   "ONNX Rt.", "ours", "ratio", "difference", "arena MiB")
+            << std::flush;
   nlohmann::json report{{"device", (*device)->description()},
                         {"onnxRuntime", *version},
                         {"threads", omp_get_max_threads()},
                         {"precision", options.precision},
                         {"cases", nlohmann::json::array()}};
   bool right = true;
-  for (const Case& test : cases) {
-    const Row row = benchmark.measure(test);
+  for (const Case& which : cases) {
+    const Row row = benchmark.measure(which);
     print(row);
     report["cases"].push_back(asJson(row));
     right = right && row.trouble.empty() && (options.precision != "fp32" || row.difference <= kRelativeBound);
@@ -314,16 +346,16 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--pause", options.pauseMs, "milliseconds before each run")->capture_default_str();
   app.add_option("--precision", options.precision, "of our side")
-      ->check(CLI::IsMember({"fp32"}))
+      ->check(CLI::IsMember({"fp32", "bf16", "int8", "int8+bf16"}))
       ->capture_default_str();
   app.add_option("--json", options.json, "also write everything into this file");
   app.add_option("--resources", options.resources, "folder that holds models/lung-nodule")->capture_default_str();
   app.add_flag("--list", options.list, "print the names of the cases");
   CLI11_PARSE(app, argc, argv);
   std::vector<Case> cases = benchmarks::allCases(options.resources);
-  std::erase_if(cases, [&](const Case& test) { return test.name.find(options.filter) == std::string::npos; });
+  std::erase_if(cases, [&](const Case& which) { return which.name.find(options.filter) == std::string::npos; });
   if (options.list) {
-    for (const Case& test : cases) std::cout << test.name << '\n';
+    for (const Case& which : cases) std::cout << which.name << '\n';
     return 0;
   }
   const auto right = runAll(options, cases);

@@ -65,6 +65,7 @@ class CpuKernel {
     return tensor;
   }
 
+  const nn::ValueType& outputType() const { return m_outputs[0].type; }
   const nn::cpu::Step& step() const { return m_step; }
   /// Every activation read once, every output written once.
   size_t bytes() const {

@@ -15,7 +15,7 @@ inline std::string nodeProgram() {
 
 /// The node_modules of $LYNCEUS_ORT_DIR, or those below the build folder.
 inline std::filesystem::path onnxRuntimeModules() {
-  const std::filesystem::path built = std::filesystem::path(LYNCEUS_BINARY_DIR) / "conformance" / "node_modules";
+  std::filesystem::path built = std::filesystem::path(LYNCEUS_BINARY_DIR) / "conformance" / "node_modules";
   const char* given = std::getenv("LYNCEUS_ORT_DIR");
   if (!given) return built;
   const std::filesystem::path folder = std::filesystem::absolute(given);

@@ -6,8 +6,10 @@
 
 #include "core/nn/cpu/executable.h"
 #include "core/nn/cpu/storage.h"
+#include "core/nn/passes/fold_transpose.h"
 #include "core/nn/passes/fuse.h"
 #include "core/nn/passes/fuse_quantized.h"
+#include "core/nn/passes/lower_einsum.h"
 #include "core/nn/passes/recognise.h"
 
 namespace lynceus::nn::cpu {
@@ -32,6 +34,9 @@ class CpuDevice : public compute::Device {
     recogniseLayerNorm(*resolved);
     recogniseGelu(*resolved);
     recogniseGroupNorm(*resolved);
+    lowerEinsum(*resolved);
+    foldTransposes(*resolved);
+    fuseMatMuls(*resolved);
     fuseActivations(*resolved);
     if (hasInt8()) fuseQuantized(*resolved);
     removeDeadCode(resolved->graph);

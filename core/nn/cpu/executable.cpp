@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/memory_pages.h"
+#include "core/nn/cost.h"
 #include "core/nn/passes/memory_plan.h"
 #include "core/nn/run_inputs.h"
 
@@ -81,19 +82,10 @@ Expected<void> CpuExecutable::buildSteps() {
 Expected<Step> CpuExecutable::makeStep(const Node& node) const {
   const OpCall call = m_resolved.call(node);
   try {
-    return kernelFor(node.op, graph().opset).build(call, outputTypes(node));
+    return kernelFor(node.op, graph().opset).build(call, m_resolved.outputTypes(node));
   } catch (const dnnl::error& e) {
     return call.refuse("oneDNN cannot run it ({})", e.what());
   }
-}
-
-std::vector<ValueType> CpuExecutable::outputTypes(const Node& node) const {
-  std::vector<ValueType> types;
-  for (const std::string& name : node.outputs) {
-    const auto it = m_resolved.types.find(name);
-    types.push_back(it == m_resolved.types.end() ? ValueType{} : it->second);
-  }
-  return types;
 }
 
 void CpuExecutable::placeValues(bool reuseMemory) {
@@ -149,8 +141,10 @@ void CpuExecutable::dropUnusedConstants() {
 void CpuExecutable::describeSteps() {
   for (size_t i = 0; i < m_steps.size(); ++i) {
     const Node& node = graph().nodes[i];
-    const std::vector<ValueType> outputs = outputTypes(node);
-    m_report.steps.push_back({node.name, node.op, m_steps[i].kernel, outputs[0].shape, outputs[0].type});
+    const std::vector<ValueType> outputs = m_resolved.outputTypes(node);
+    const Cost cost = costOf(m_resolved.call(node), outputs);
+    m_report.steps.push_back(
+        {node.name, node.op, m_steps[i].kernel, outputs[0].shape, outputs[0].type, cost.flops, cost.bytes});
     m_report.weightBytes += m_steps[i].weightBytes;
   }
 }

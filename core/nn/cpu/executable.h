@@ -27,7 +27,6 @@ class CpuExecutable : public compute::Executable {
   explicit CpuExecutable(ResolvedGraph resolved) : m_resolved(std::move(resolved)), m_stream(engine()) {}
   Expected<void> buildSteps();
   Expected<Step> makeStep(const Node& node) const;
-  std::vector<ValueType> outputTypes(const Node& node) const;
   void placeValues(bool reuseMemory);
   void dropUnusedConstants();
   void describeSteps();

@@ -62,6 +62,7 @@ const std::map<std::string, Run>& loops() {
          return high < atLeast ? high : atLeast;
        })},
       {"Erf", loopOf([](float x, float, float) { return errorFunction(x); })},
+      {"Exp", loopOf([](float x, float, float) { return exponential(x); })},
       {"HardSigmoid", loopOf([](float x, float alpha, float beta) {
          const float y = alpha * x + beta;
          return y < 0 ? 0 : y > 1 ? 1 : y;

@@ -24,4 +24,20 @@ void narrow(const float* from, void* to, Type type, int64_t first, int64_t count
   for (int64_t i = 0; i < count; ++i) out[i] = fromFloat<Bfloat16>(from[i]);
 }
 
+Step withFloatResult(Step step, const ValueType& output) {
+  ValueType narrowType = output;
+  narrowType.type = Type::bf16;
+  const size_t result = (step.scratchBytes + 63) / 64 * 64;
+  step.scratchBytes = result + narrowType.bytes();
+  step.inPlace = -1;
+  step.run = [run = step.run, result, narrowType, output](const Arguments& a) {
+    Arguments inner = a;
+    inner.outputs[0] = static_cast<std::byte*>(a.scratch) + result;
+    run(inner);
+    a.stream.wait();
+    reorder(narrowType, inner.outputs[0], output, a.outputs[0]);
+  };
+  return step;
+}
+
 }  // namespace lynceus::nn::cpu

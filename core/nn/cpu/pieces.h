@@ -25,4 +25,7 @@ float* target(void* to, Type type, int64_t first, PieceBuffer& buffer);
 /// Stores what target() gave; nothing is left to do for floats.
 void narrow(const float* from, void* to, Type type, int64_t first, int64_t count);
 
+/// For primitives that give only what they take: the step with its bf16 result widened into an output of f32.
+Step withFloatResult(Step step, const ValueType& output);
+
 }  // namespace lynceus::nn::cpu

@@ -1,5 +1,6 @@
 #include "core/nn/pooling.h"
 
+#include "core/nn/cpu/pieces.h"
 #include "core/nn/cpu/via_reference.h"
 
 namespace lynceus::nn::cpu {
@@ -37,13 +38,16 @@ Expected<Step> onednnPool(const OpCall& call, dnnl::algorithm algorithm) {
 
 Expected<Step> poolOrReference(const OpCall& call, const std::vector<ValueType>& outputs, dnnl::algorithm algorithm) {
   try {
-    return onednnPool(call, algorithm);
+    auto step = onednnPool(call, algorithm);
+    if (step && call.input(0).type.type != outputs[0].type) return withFloatResult(std::move(*step), outputs[0]);
+    return step;
   } catch (const dnnl::error&) {
     return viaReference(call, outputs);  // oneDNN refuses some paddings
   }
 }
 
 Expected<Step> maxPool(const OpCall& call, const std::vector<ValueType>& outputs) {
+  if (outputs.size() > 1) return viaReference(call, outputs);  // oneDNN has no indices of the whole input
   return poolOrReference(call, outputs, dnnl::algorithm::pooling_max);
 }
 
@@ -56,8 +60,8 @@ Expected<Step> averagePool(const OpCall& call, const std::vector<ValueType>& out
       withPadding ? dnnl::algorithm::pooling_avg_include_padding : dnnl::algorithm::pooling_avg_exclude_padding);
 }
 
-LYN_REGISTER_OP(cpu, "MaxPool", opset(1, 21), (Kernel{maxPool, channelsLastOnly}));
-LYN_REGISTER_OP(cpu, "AveragePool", opset(7, 21), (Kernel{averagePool, channelsLastOnly}));
+LYN_REGISTER_OP(cpu, "MaxPool", opset(1, 21), (Kernel{maxPool, channelsLastOnly, true}));
+LYN_REGISTER_OP(cpu, "AveragePool", opset(7, 21), (Kernel{averagePool, channelsLastOnly, true}));
 
 }  // namespace
 }  // namespace lynceus::nn::cpu

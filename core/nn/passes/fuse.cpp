@@ -4,6 +4,7 @@
 
 #include "core/nn/activation.h"
 #include "core/nn/channel_affine.h"
+#include "core/nn/passes/fold_transpose.h"
 
 namespace lynceus::nn {
 namespace {
@@ -87,13 +88,33 @@ bool takeActivation(ResolvedGraph& resolved, size_t at, size_t reader) {
   const Node& next = graph.nodes[reader];
   Node& conv = graph.nodes[at];
   static constexpr const char* kFusable[] = {"Relu", "LeakyRelu", "Sigmoid", "Clip"};
-  const bool fits = std::find(std::begin(kFusable), std::end(kFusable), next.op) != std::end(kFusable);
+  const bool isProduct = conv.op == "MatMul" || conv.op == "Gemm";
+  const bool fits = std::find(std::begin(kFusable), std::end(kFusable), next.op) != std::end(kFusable) ||
+                    (isProduct && next.op == "Gelu" && next.attributes.empty());
   if (!fits || conv.attributes.count(kFusedActivation)) return false;
   const auto a = activation(resolved.call(next));
   if (!a) return false;
   conv.attributes[kFusedActivation] = next.op;
   conv.attributes[kFusedAlpha] = a->alpha;
   conv.attributes[kFusedBeta] = a->beta;
+  absorb(graph, at, reader);
+  return true;
+}
+
+bool takeBias(ResolvedGraph& resolved, size_t at, size_t reader) {
+  Graph& graph = resolved.graph;
+  const Node& add = graph.nodes[reader];
+  Node& product = graph.nodes[at];
+  if (add.op != "Add" || add.attributes.count(kFusedActivation) || product.inputs.size() > 2 ||
+      !isPlainMatMul(resolved, product))
+    return false;
+  const std::string& other = add.inputs[add.inputs[0] == product.outputs[0] ? 1 : 0];
+  const ValueType &bias = resolved.types.at(other), &result = resolved.types.at(product.outputs[0]);
+  const bool perColumn = isConstant(graph, other) && !bias.shape.empty() && !result.shape.empty() &&
+                         bias.shape.back() == result.shape.back() && elementCount(bias.shape) == bias.shape.back() &&
+                         bias.shape.size() <= result.shape.size();
+  if (!perColumn || bias.type != Type::f32) return false;
+  product.inputs.push_back(other);
   absorb(graph, at, reader);
   return true;
 }
@@ -146,6 +167,17 @@ void fuseActivations(ResolvedGraph& resolved) {
     const size_t reader = takes ? onlyReader(graph, graph.nodes[at]) : graph.nodes.size();
     const bool moved = reader < graph.nodes.size() &&
                        ((op == "Conv" && takeResidual(resolved, at, reader)) || takeActivation(resolved, at, reader));
+    if (!moved) ++at;
+  }
+}
+
+void fuseMatMuls(ResolvedGraph& resolved) {
+  Graph& graph = resolved.graph;
+  for (size_t at = 0; at < graph.nodes.size();) {
+    const bool takes = graph.nodes[at].op == "MatMul" || graph.nodes[at].op == "Gemm";
+    const size_t reader = takes ? onlyReader(graph, graph.nodes[at]) : graph.nodes.size();
+    const bool moved =
+        reader < graph.nodes.size() && (takeBias(resolved, at, reader) || takeActivation(resolved, at, reader));
     if (!moved) ++at;
   }
 }

@@ -26,4 +26,8 @@ void foldBatchNorm(ResolvedGraph& resolved);
 /// Moves a residual Add of equal shapes into the Conv before it, and an activation into the convolution before it.
 void fuseActivations(ResolvedGraph& resolved);
 
+/// Moves the Add of a constant vector behind a MatMul into it, as input 2 (one number for each column), and then an
+/// activation into a Gemm or MatMul: result = activation(A * B + bias).
+void fuseMatMuls(ResolvedGraph& resolved);
+
 }  // namespace lynceus::nn

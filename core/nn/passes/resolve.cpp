@@ -214,6 +214,15 @@ OpCall ResolvedGraph::call(const Node& node) const {
   return OpCall(node, graph.opset, std::move(inputs));
 }
 
+std::vector<ValueType> ResolvedGraph::outputTypes(const Node& node) const {
+  std::vector<ValueType> found;
+  for (const std::string& name : node.outputs) {
+    const auto it = types.find(name);
+    found.push_back(it == types.end() ? ValueType{} : it->second);
+  }
+  return found;
+}
+
 Expected<ResolvedGraph> resolve(const Graph& graph, const std::map<std::string, Shape>& inputShapes) {
   Resolver resolver(graph);
   if (auto ok = resolver.resolve(inputShapes); !ok) return passError(ok);

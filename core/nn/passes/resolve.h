@@ -23,6 +23,8 @@ struct ResolvedGraph {
 
   /// A node's call with the constants it uses; refers to this graph.
   OpCall call(const Node& node) const;
+  /// One for each output of the node; those that nobody reads may be empty.
+  std::vector<ValueType> outputTypes(const Node& node) const;
 };
 
 /// @param inputShapes  one for each graph input, without open dimensions.

@@ -1,7 +1,10 @@
 #include "core/nn/reference/device.h"
 
+#include <algorithm>
 #include <new>
+#include <utility>
 
+#include "core/nn/cost.h"
 #include "core/nn/passes/resolve.h"
 #include "core/nn/reference/kernel.h"
 #include "core/nn/run_inputs.h"
@@ -28,10 +31,22 @@ class ReferenceExecutable : public compute::Executable {
 
   compute::ExecutableReport report() const override {
     compute::ExecutableReport report;
-    for (const Node& node : nodes()) {
-      const ValueType& type = m_resolved.types.at(node.outputs[0]);
-      report.steps.push_back({node.name, node.op, "reference loops", type.shape, type.type});
+    std::map<std::string, size_t> alive;  // computed values; each has memory of its own until its last reader is done
+    size_t aliveBytes = 0;
+    for (size_t i = 0; i < nodes().size(); ++i) {
+      const Node& node = nodes()[i];
+      const std::vector<ValueType> types = m_resolved.outputTypes(node);
+      const Cost cost = costOf(m_resolved.call(node), types);
+      report.steps.push_back(
+          {node.name, node.op, "reference loops", types[0].shape, types[0].type, cost.flops, cost.bytes});
+      for (size_t o = 0; o < node.outputs.size(); ++o)
+        if (m_resolved.types.count(node.outputs[o])) aliveBytes += alive[node.outputs[o]] = types[o].bytes();
+      report.arenaBytes = std::max(report.arenaBytes, aliveBytes);
+      for (const std::string& name : node.inputs)
+        if (const auto use = m_lastUse.find(name); use != m_lastUse.end() && use->second == i)
+          aliveBytes -= std::exchange(alive[name], 0);
     }
+    report.boundBytes = report.arenaBytes;
     for (const auto& [name, tensor] : m_resolved.graph.constants)
       report.weightBytes += tensor.size() * bytesOf(tensor.type());
     return report;
@@ -64,11 +79,7 @@ class ReferenceExecutable : public compute::Executable {
       else
         operands.push_back(Operand{m_resolved.types.at(name), values.at(name)});
     }
-    std::vector<ValueType> types;
-    for (const std::string& name : node.outputs) {
-      const auto type = m_resolved.types.find(name);
-      types.push_back(type == m_resolved.types.end() ? ValueType{} : type->second);
-    }
+    const std::vector<ValueType> types = m_resolved.outputTypes(node);
     const OpCall call(node, m_resolved.graph.opset, std::move(operands));
     std::vector<Tensor> results = kernels().find(node.op, call.opset())->run(call, types);
     for (size_t i = 0; i < results.size() && i < node.outputs.size(); ++i)

@@ -34,11 +34,12 @@ double reflected(double x, double low, double high) {
   return low + (offset > range ? 2 * range - offset : offset);
 }
 
-// A position that stays in [-2, size + 1], where every tap of a far position is outside as well.
+// The position that the taps are taken around: near the image, where every tap of a far position is outside as well.
+// Cubic interpolation reads beyond the border, so its position is not moved there.
 double limited(double x, const GridSampling& g, int64_t size) {
   const auto length = static_cast<double>(size);
   if (!std::isfinite(x)) return -8;
-  if (g.padding == Padding::border) return std::clamp(x, 0.0, length - 1);
+  if (g.padding == Padding::border && g.mode != Mode::cubic) return std::clamp(x, 0.0, length - 1);
   if (g.padding == Padding::reflection) {
     const double low = g.alignCorners ? 0 : -0.5, high = g.alignCorners ? length - 1 : length - 0.5;
     return x < low || x > high ? reflected(x, low, high) : x;

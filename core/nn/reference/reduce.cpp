@@ -138,8 +138,6 @@ template <class Reduce, bool kIntegers>
 std::vector<Tensor> reduce(const OpCall& call, const std::vector<ValueType>& outputs) {
   const Tensor& in = *call.input(0).value;
   const Reduction r = *reduction(call);
-  if (std::find(r.reduced.begin(), r.reduced.end(), true) == r.reduced.end() && !in.shape.empty())
-    return oneTensor({outputs[0].shape, in.data});
   if constexpr (kIntegers)
     if (!in.isFloat()) return oneTensor({outputs[0].shape, reduceAll<Reduce>(in.ints(), in.shape, r)});
   return oneTensor({outputs[0].shape, reduceAll<Reduce>(in.floats(), in.shape, r)});

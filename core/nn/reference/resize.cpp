@@ -1,6 +1,9 @@
 #include "core/nn/resize_plan.h"
 
+#include <algorithm>
+
 #include "core/nn/reference/kernel.h"
+#include "core/parallel.h"
 
 namespace lynceus::nn::reference {
 namespace {
@@ -15,28 +18,61 @@ Expected<std::vector<ValueType>> inferResize(const OpCall& call) {
   return oneOutput(plan->output, type);
 }
 
+// The number at position i of a line of the axis.
+double valueAt(const ResizeAxis& axis, size_t i, const double* line, int64_t step) {
+  if (axis.taps == 0) {
+    const double low = line[axis.low[i] * step], high = line[axis.high[i] * step];
+    return axis.highWeight[i] == 0 ? low : low + (high - low) * axis.highWeight[i];
+  }
+  double sum = 0;
+  for (size_t t = i * static_cast<size_t>(axis.taps); t < (i + 1) * static_cast<size_t>(axis.taps); ++t)
+    sum += axis.weight[t] * line[axis.source[t] * step];
+  return sum;
+}
+
+// Positions that lie outside of the input along any axis.
+template <class T>
+void extrapolate(const ResizePlan& plan, std::vector<T>& values) {
+  const Shape strides = stridesOf(plan.output);
+  for (size_t d = 0; d < plan.axes.size(); ++d) {
+    const std::vector<bool>& outside = plan.axes[d].outside;
+    if (outside.empty()) continue;
+    for (int64_t i = 0; i < static_cast<int64_t>(values.size()); ++i)
+      if (outside[i / strides[d] % plan.output[d]]) values[i] = static_cast<T>(plan.extrapolation);
+  }
+}
+
+// The axes that shrink the image most come first: in between it never holds more numbers than before or after.
+std::vector<size_t> axisOrder(const ResizePlan& plan, const Shape& in) {
+  std::vector<size_t> order;
+  for (size_t d = 0; d < in.size(); ++d)
+    if (!plan.axes[d].unchanged) order.push_back(d);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return plan.output[a] * in[b] < plan.output[b] * in[a]; });
+  return order;
+}
+
 // Interpolates along one axis after the other, in double.
 template <class T>
 std::vector<T> resized(const OpCall& call, const std::vector<T>& input) {
   const ResizePlan plan = *resizePlan(call);
   Shape shape = call.shape(0);
   std::vector<double> values(input.begin(), input.end());
-  for (size_t d = 0; d < shape.size(); ++d) {
+  for (const size_t d : axisOrder(plan, shape)) {
     const ResizeAxis& axis = plan.axes[d];
-    if (axis.unchanged) continue;
     const int64_t inner = stridesOf(shape)[d], size = shape[d], outer = elementCount(shape) / (inner * size);
-    std::vector<double> next;
-    for (int64_t o = 0; o < outer; ++o)
-      for (size_t i = 0; i < axis.low.size(); ++i)
-        for (int64_t k = 0; k < inner; ++k) {
-          const double low = values[(o * size + axis.low[i]) * inner + k];
-          const double high = values[(o * size + axis.high[i]) * inner + k];
-          next.push_back(axis.highWeight[i] == 0 ? low : low + (high - low) * axis.highWeight[i]);
-        }
+    const int64_t positions = plan.output[d];
+    std::vector<double> next(static_cast<size_t>(outer * positions * inner));
+    parallelForLarge(outer * positions, outer * positions * inner, [&](int64_t i) {
+      const double* line = values.data() + i / positions * size * inner;
+      for (int64_t k = 0; k < inner; ++k) next[i * inner + k] = valueAt(axis, i % positions, line + k, inner);
+    });
     values = std::move(next);
-    shape[d] = plan.output[d];
+    shape[d] = positions;
   }
-  return std::vector<T>(values.begin(), values.end());
+  std::vector<T> result(values.begin(), values.end());
+  extrapolate(plan, result);
+  return result;
 }
 
 std::vector<Tensor> resize(const OpCall& call, const std::vector<ValueType>& outputs) {
@@ -47,8 +83,16 @@ std::vector<Tensor> resize(const OpCall& call, const std::vector<ValueType>& out
       call.input(0).value->data);
 }
 
-LYN_REGISTER_OP(reference, "Resize", opset(10, 21), (Kernel{inferResize, resize, 1, 4, Accepts::anything}));
-LYN_REGISTER_OP(reference, "Upsample", opset(7, 9), (Kernel{inferResize, resize, 1, 2, Accepts::anything}));
+double resizeWork(const OpCall& call, const std::vector<ValueType>&) {
+  const ResizePlan plan = *resizePlan(call);
+  int64_t taps = 0;  // of all axes
+  for (const ResizeAxis& axis : plan.axes) taps += axis.unchanged ? 0 : std::max<int64_t>(axis.taps, 2);
+  return static_cast<double>(taps) *
+         static_cast<double>(std::max(elementCount(call.shape(0)), *checkedCount(plan.output)));
+}
+
+LYN_REGISTER_OP(reference, "Resize", opset(10, 21), (Kernel{inferResize, resize, 1, 4, Accepts::anything, resizeWork}));
+LYN_REGISTER_OP(reference, "Upsample", opset(7, 9), (Kernel{inferResize, resize, 1, 2, Accepts::anything, resizeWork}));
 
 }  // namespace
 }  // namespace lynceus::nn::reference

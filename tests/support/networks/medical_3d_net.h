@@ -11,14 +11,15 @@ namespace lynceus::test {
 inline OnnxBuilder medical3DNet(const std::vector<int64_t>& channels, int64_t hidden, const nn::Shape& image) {
   TorchExport t;
   std::string x = t.input("image", image);
-  int64_t from = image[1], voxels = image[2] * image[3] * image[4];
+  nn::Shape size{image[2], image[3], image[4]};
+  int64_t from = image[1];
   for (const int64_t to : channels) {
     x = t.maxPool(t.relu(t.conv(x, {.from = from, .to = to})), 2, 2, 0);
     from = to;
-    voxels /= 8;
+    for (int64_t& side : size) side /= 2;
   }
   x = t.node("Flatten", {x}).integer("axis", 1);
-  x = t.relu(t.gemm(x, from * voxels, hidden, kReluGain));
+  x = t.relu(t.gemm(x, from * nn::elementCount(size), hidden, kReluGain));
   x = t.gemm(x, hidden, 2, 0.3F);
   t.node("Softmax", {x}).integer("axis", 1);
   t.output("probability", 2);

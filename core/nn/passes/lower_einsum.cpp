@@ -1,0 +1,124 @@
+#include "core/nn/passes/lower_einsum.h"
+
+#include <algorithm>
+#include <set>
+
+namespace lynceus::nn {
+namespace {
+
+/// The indices of both operands and the result, a letter each.
+struct Equation {
+  std::string a, b, result;
+};
+
+bool allDifferent(const std::string& letters) {
+  return std::set<char>(letters.begin(), letters.end()).size() == letters.size();
+}
+
+std::optional<Equation> parse(std::string text) {
+  text.erase(std::remove(text.begin(), text.end(), ' '), text.end());
+  const size_t comma = text.find(','), arrow = text.find("->");
+  if (comma == std::string::npos || arrow == std::string::npos || comma > arrow) return std::nullopt;
+  Equation e{text.substr(0, comma), text.substr(comma + 1, arrow - comma - 1), text.substr(arrow + 2)};
+  for (const std::string* letters : {&e.a, &e.b, &e.result})
+    if (letters->find_first_of(".,") != std::string::npos || !allDifferent(*letters)) return std::nullopt;
+  return e;
+}
+
+bool has(const std::string& letters, char c) { return letters.find(c) != std::string::npos; }
+
+/// The same with the matrices' indices last: (batch, row, inner) times (batch, inner, column).
+struct Product {
+  std::string a, b, result;
+};
+
+std::optional<Product> productOf(const Equation& e) {
+  std::string batch, rows, inner, columns;
+  for (const char c : e.a) (has(e.b, c) ? has(e.result, c) ? batch : inner : rows) += c;
+  for (const char c : e.b)
+    if (!has(e.a, c)) columns += c;
+  const bool single = rows.size() == 1 && inner.size() == 1 && columns.size() == 1;
+  if (!single || !has(e.result, rows[0]) || !has(e.result, columns[0]) || e.result.size() != batch.size() + 2)
+    return std::nullopt;
+  return Product{batch + rows + inner, batch + inner + columns, batch + rows + columns};
+}
+
+// perm of the Transpose that brings indices `from` into the order `to`.
+Shape permutation(const std::string& from, const std::string& to) {
+  Shape perm;
+  for (const char c : to) perm.push_back(static_cast<int64_t>(from.find(c)));
+  return perm;
+}
+
+class Lowering {
+ public:
+  explicit Lowering(ResolvedGraph& resolved) : m_resolved(resolved) {}
+
+  void run() {
+    for (Node& node : m_resolved.graph.nodes)
+      if (!lower(node)) m_nodes.push_back(std::move(node));
+    m_resolved.graph.nodes = std::move(m_nodes);
+  }
+
+ private:
+  bool lower(const Node& node) {
+    if (node.op != "Einsum" || node.inputs.size() != 2) return false;
+    const auto equation = parse(m_resolved.call(node).text("equation", ""));
+    const auto product = equation ? productOf(*equation) : std::nullopt;
+    if (!product || !broadcastsNothing(node, *equation)) return false;
+    const std::string a = transposed(node, node.inputs[0], equation->a, product->a);
+    const std::string b = transposed(node, node.inputs[1], equation->b, product->b);
+    if (product->result == equation->result) {
+      m_nodes.push_back({node.name, "MatMul", {a, b}, node.outputs, {}});
+      return true;
+    }
+    const ValueType& result = m_resolved.types.at(node.outputs[0]);
+    const std::string matrix = newValue(node, reordered(result, permutation(equation->result, product->result)));
+    m_nodes.push_back({node.name, "MatMul", {a, b}, {matrix}, {}});
+    m_nodes.push_back({node.name + "/transpose",
+                       "Transpose",
+                       {matrix},
+                       node.outputs,
+                       {{"perm", permutation(product->result, equation->result)}}});
+    return true;
+  }
+
+  // An index of size 1 in one operand and more in the other would be more than a MatMul does.
+  bool broadcastsNothing(const Node& node, const Equation& e) const {
+    const Shape &a = m_resolved.types.at(node.inputs[0]).shape, &b = m_resolved.types.at(node.inputs[1]).shape;
+    if (a.size() != e.a.size() || b.size() != e.b.size()) return false;
+    for (size_t i = 0; i < a.size(); ++i)
+      if (has(e.b, e.a[i]) && b[e.b.find(e.a[i])] != a[i]) return false;
+    return true;
+  }
+
+  static ValueType reordered(const ValueType& type, const Shape& perm) {
+    ValueType result = type;
+    for (size_t i = 0; i < perm.size(); ++i) result.shape[i] = type.shape[static_cast<size_t>(perm[i])];
+    return result;
+  }
+
+  std::string newValue(const Node& node, ValueType type) {
+    std::string name = node.outputs[0] + "/transposed";
+    while (m_resolved.types.count(name)) name += "'";
+    m_resolved.types[name] = std::move(type);
+    return name;
+  }
+
+  std::string transposed(const Node& node, const std::string& value, const std::string& from, const std::string& to) {
+    if (from == to) return value;
+    const Shape perm = permutation(from, to);
+    const std::string result = newValue(node, reordered(m_resolved.types.at(value), perm));
+    m_nodes.push_back({node.name + "/transpose", "Transpose", {value}, {result}, {{"perm", perm}}});
+    return result;
+  }
+
+  ResolvedGraph& m_resolved;
+  std::vector<Node> m_nodes;
+};
+
+}  // namespace
+
+void lowerEinsum(ResolvedGraph& resolved) { Lowering(resolved).run(); }
+
+}  // namespace lynceus::nn

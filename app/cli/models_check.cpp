@@ -213,7 +213,7 @@ json jsonOf(const std::vector<nn::NodeProblem>& problems) {
 void printProblems(const std::vector<nn::NodeProblem>& problems, size_t nodes) {
   fmt::print("{} of {} nodes cannot run:\n", problems.size(), nodes);
   for (const nn::NodeProblem& p : problems) {
-    fmt::print("\n  {} ({})\n    {}\n", ending(p.node, 100), ending(p.op, 60), p.reason);
+    fmt::print("\n  {} ({})\n    {}\n", ending(p.node, 100), ending(p.op, 60), ending(p.reason, p.reason.size()));
     if (!p.advice.empty()) fmt::print("    instead: {}\n", p.advice);
   }
   fmt::print("\nNodes that take what these compute have no known shapes and are only checked for their operator.\n");

@@ -115,6 +115,15 @@ TEST(QuantizedConvolution, WithAZeroPointRunsInFloat) {
   for (size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(expected.floats()[i], actual.floats()[i], 1e-4F);
 }
 
+TEST(QuantizedConvolution, ThatOneDnnRefusesRunsInFloat) {
+  QuantizedBuilder q(true, {1, 6, 4, 5, 6});
+  const std::string w = q.convolve(q.input(), "ConvTranspose", {6, 4, 3, 3, 3}, {2, 2, 2}, {2, 2, 2, 0, 0, 0});
+  OnnxBuilder::NodeBuilder(q.b.graph().mutable_node(q.b.graph().node_size() - 1)).ints("output_padding", {1, 1, 1});
+  q.b.output(q.quantize(w, -6, Type::i8), 5);
+  const Tensor x = randomTensor({1, 6, 4, 5, 6}, 8);
+  EXPECT_EQ(runOne(q.b, "cpu", x).floats(), runOne(q.b, "reference", x).floats());
+}
+
 TEST(QuantizeLinear, RefusesBlocks) {
   OnnxBuilder b(21);
   const std::string x = b.input("x", {2, 4});

@@ -132,12 +132,13 @@ Expected<std::vector<ValueType>> inferScatterElements(const OpCall& call) {
 }
 
 std::vector<Tensor> scatterElements(const OpCall& call, const std::vector<ValueType>&) {
+  const Reduction reduction = *reductionOf(call);
   Tensor out = *call.input(0).value;
   std::visit(
       [&](auto& values) {
         const auto& updates = std::get<std::decay_t<decltype(values)>>(call.input(2).value->data);
         forElements(out.shape, *call.input(1).value, *axisOf(call, 0),
-                    [&](int64_t i, int64_t offset) { put(values[offset], updates[i], *reductionOf(call)); });
+                    [&](int64_t i, int64_t offset) { put(values[offset], updates[i], reduction); });
       },
       out.data);
   return oneTensor(std::move(out));
@@ -224,6 +225,7 @@ Expected<std::vector<ValueType>> inferScatterNd(const OpCall& call) {
 }
 
 std::vector<Tensor> scatterNd(const OpCall& call, const std::vector<ValueType>&) {
+  const Reduction reduction = *reductionOf(call);
   const Slices s = *slicesOf(call);
   const auto& indices = call.input(1).value->ints();
   Tensor out = *call.input(0).value;
@@ -232,7 +234,7 @@ std::vector<Tensor> scatterNd(const OpCall& call, const std::vector<ValueType>&)
         const auto& updates = std::get<std::decay_t<decltype(values)>>(call.input(2).value->data);
         for (int64_t i = 0; i < s.perBatch; ++i)
           for (int64_t k = 0; k < s.length; ++k)
-            put(values[s.offset(i, indices) + k], updates[i * s.length + k], *reductionOf(call));
+            put(values[s.offset(i, indices) + k], updates[i * s.length + k], reduction);
       },
       out.data);
   return oneTensor(std::move(out));

@@ -136,6 +136,7 @@ Expected<Shape> affineSize(const OpCall& call) {
 }
 
 Expected<std::vector<ValueType>> inferAffineGrid(const OpCall& call) {
+  if (!call.input(0).type.isFloat()) return call.refuse("theta holds integers");
   auto size = affineSize(call);
   if (!size) return passError(size);
   const auto axes = static_cast<int64_t>(size->size()) - 2;

@@ -25,7 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-
 class Folder {
  public:
   Folder() : m_path(fs::temp_directory_path() / ("lynceus-onnx-" + std::to_string(getpid()))) {

@@ -4,7 +4,7 @@
 namespace lynceus::test {
 namespace {
 
-class Cases {
+class Networks {
  public:
   ConformanceCase& add(const char* name, const OnnxBuilder& model, const nn::Shape& image, unsigned seed) {
     m_cases.push_back({name, model, {{"image", randomTensor(image, seed)}}});
@@ -16,7 +16,7 @@ class Cases {
   std::vector<ConformanceCase> m_cases;
 };
 
-void addUnetrs(Cases& cases) {
+void addUnetrs(Networks& cases) {
   UnetrOptions options{.hidden = 48, .layers = 4, .heads = 4, .mlp = 96, .features = 4, .classes = 3};
   cases.add("UNETR, batch 2", unetr(options, {-1, 1, 32, 48, 32}), {2, 1, 32, 48, 32}, 11);
   options.split = true;
@@ -31,7 +31,7 @@ void addUnetrs(Cases& cases) {
 }  // namespace
 
 std::vector<ConformanceCase> networkCases() {
-  Cases cases;
+  Networks cases;
   cases.add("residual U-Net, batch 2", residualUNet(8, {-1, 1, -1, -1, -1}), {2, 1, 16, 24, 16}, 1);
   cases.add("residual U-Net, wider", residualUNet(16, {1, 1, 32, 32, 32}), {1, 1, 32, 32, 32}, 2);
   cases.add("crop classifier", cropClassifier({8, 16, 32}, {-1, 1, 24, 24, 24}), {3, 1, 24, 24, 24}, 3);

@@ -57,8 +57,9 @@ void addUnary(Cases& cases) {
       {"Tanh", 7, -4, 4},
       {"ThresholdedRelu", 10, -4, 4, kExact},
   };
+  size_t turn = 0;
   for (const Unary& u : unaries)
-    for (const Shape& shape : kShapes)
+    for (const Shape& shape : {kShapes[0], kShapes[1 + turn++ % 3]})
       cases.add(u.op, shape, [&](OnnxBuilder& b, const std::string& x) { return b.node(u.op, {x}).output(); },
                 {u.opset, u.low, u.high, u.bound});
 }

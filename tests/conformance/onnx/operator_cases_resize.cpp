@@ -61,7 +61,7 @@ void addCrops(Cases& cases) {
     for (const char* mode : {"linear", "nearest"})
       cases.add(std::string("Resize of a region, ") + mode, {1, 3, 5, 7, 6},
                 [&](OnnxBuilder& b, const std::string& x) {
-                  return b.node("Resize", {x, b.constant({{10}, region}), "", b.ints({1, 3, 4, 5, 6})})
+                  return b.node("Resize", {x, b.constant({{10}, region}), "", b.ints({1, 3, 4, 5, 8})})
                       .text("mode", mode)
                       .text("coordinate_transformation_mode", "tf_crop_and_resize")
                       .real("extrapolation_value", 3)

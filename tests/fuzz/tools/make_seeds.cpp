@@ -185,7 +185,63 @@ void writeImageSeeds(const fs::path& folder) {
   }
 }
 
+/// One node of every kind that reads indices, lists or equations, on tiny tensors; some have constant inputs only.
+test::OnnxBuilder operatorsModel() {
+  using Ints = std::vector<int64_t>;
+  test::OnnxBuilder b(20);
+  const std::string x = b.input("x", {1, 4, 2, 3}), i = b.ints({0, 1}), axis = b.constant({{}, Ints{1}});
+  const std::string c = b.constant(test::randomTensor({1, 4, 2, 3}, 1));
+  const std::string pair = b.constant({{1, 2}, Ints{0, 1}}), zero = b.constant({{}, Ints{0}});
+  std::vector<std::string> ends;
+  const auto add = [&](const char* op, const std::vector<std::string>& inputs, int outputs = 1) {
+    const auto node = b.node(op, inputs, outputs);
+    ends.push_back(node.output(outputs - 1));
+    return node;
+  };
+  for (const std::string& from : {x, c}) {
+    add("ReduceLogSumExp", {from, i});
+    add("ReduceSum", {from, b.ints({-1})});
+    add("ArgMax", {from}).integer("axis", -1);
+    add("TopK", {from, b.ints({2})}, 2).integer("axis", 1);
+    add("CumSum", {from, axis}).integer("reverse", 1);
+    add("Gather", {from, i}).integer("axis", 2);
+    add("GatherND", {from, pair});
+    add("GatherElements", {from, b.constant({{1, 1, 1, 2}, Ints{0, -1}})}).integer("axis", 3);
+    add("ScatterND", {from, pair, b.constant(test::randomTensor({1, 2, 3}, 3))}).text("reduction", "add");
+    add("OneHot", {i, b.constant({{}, Ints{3}}), b.constant(test::randomTensor({2}, 4))});
+    add("NonZero", {c});
+    add("Range", {zero, axis, axis});
+    add("Trilu", {from, axis});
+    add("Tile", {from, b.ints({1, 2, 1, 1})});
+    add("Pad", {from, b.ints({0, 0, 1, 1, 0, 0, 0, 2})}).text("mode", "reflect");
+    add("DepthToSpace", {from}).integer("blocksize", 2).text("mode", "CRD");
+    add("Einsum", {from, c}).text("equation", "...ij,...kj->...ik");
+    add("GridSample", {from, b.constant(test::randomTensor({1, 2, 2, 2}, 5))}).text("mode", "cubic");
+    add("AffineGrid", {b.constant(test::randomTensor({1, 2, 3}, 6)), b.ints({1, 1, 2, 2})});
+    add("Resize", {from, "", b.constant({{4}, std::vector<float>{1, 1, 0.5F, 2}})})
+        .text("mode", "cubic")
+        .integer("antialias", 1);
+    add("MaxPool", {from}, 2).ints("kernel_shape", {2, 2});
+    add("LpPool", {from}).ints("kernel_shape", {2, 2}).integer("p", 3);
+    add("GroupNormalization", {from, b.constant(test::randomTensor({2}, 7)), b.constant(test::randomTensor({2}, 8))})
+        .integer("num_groups", 2);
+    add("LayerNormalization", {from, b.constant(test::randomTensor({3}, 9))});
+    add("MeanVarianceNormalization", {from});
+    add("LRN", {from}).integer("size", 3);
+    add("Where", {b.node("Greater", {from, c}).output(), from, c});
+    add("Split", {from, b.ints({1, 3})}, 2).integer("axis", 1);
+    add("LogSoftmax", {from});
+    add("Gelu", {from}).text("approximate", "tanh");
+    add("Conv", {from, b.weights({2, 4, 1, 2}, 10)});
+    add("Mod", {from, c}).integer("fmod", 1);
+  }
+  for (const std::string& end : ends) b.graph().add_output()->set_name(end);
+  return b;
+}
+
 void writeOtherSeeds(const fs::path& folder) {
+  const auto operators = operatorsModel().bytes();
+  writeFile(folder / "onnx" / "operators", {reinterpret_cast<const char*>(operators.data()), operators.size()});
   const auto onnx = test::residualUNet(2, {1, 1, 16, 16, 16}).bytes();
   writeFile(folder / "onnx" / "unet", {reinterpret_cast<const char*>(onnx.data()), onnx.size()});
   fs::create_directories(folder / "npy");

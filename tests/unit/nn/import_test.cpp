@@ -345,10 +345,10 @@ TEST(Compile, ListsAllContradictionsAtOnce) {
   const std::string x = b.input("x", {1, 3, 4, 4, 4});
   b.output(b.node("Conv", {x, b.weights({8, 4, 3, 3, 3}, 1)}), 5);
   b.output(b.node("MaxPool", {x}).ints("kernel_shape", {9, 9, 9}), 5);
-  b.output(b.node("Resize", {x, "", b.constant({{5}, std::vector<float>{1, 1, 2, 2, 2}})}).text("mode", "cubic"), 5);
+  b.output(b.node("Resize", {x, "", b.constant({{5}, std::vector<float>{1, 1, 2, 2, 2}})}).text("mode", "sinc"), 5);
   EXPECT_THAT(compileError(b, {{"x", {1, 3, 4, 4, 4}}}),
               AllOf(HasSubstr("Conv"), HasSubstr("3 input channels"), HasSubstr("MaxPool"), HasSubstr("does not fit"),
-                    HasSubstr("cubic")));
+                    HasSubstr("sinc")));
 }
 
 TEST(Compile, WantsTheShapeThatTheNetworkTakes) {
@@ -393,18 +393,18 @@ TEST(Compile, RefusesWrongRanksByTheNameOfTheNode) {
 TEST(Compile, ListsEveryProblemWithItsNodeAndAdvice) {
   OnnxBuilder b;
   const std::string x = b.input("x", {1, 3, 4, 4, 4});
-  b.output(b.node("NonZero", {x}), 2);
+  b.output(b.node("NonMaxSuppression", {x, x}), 2);
   b.output(b.node("Conv", {x, b.weights({8, 4, 3, 3, 3}, 1)}), 5);
-  b.output(b.node("Resize", {x, "", b.constant({{5}, std::vector<float>{1, 1, 2, 2, 2}})}).text("mode", "cubic"), 5);
+  b.output(b.node("Resize", {x, "", b.constant({{5}, std::vector<float>{1, 1, 2, 2, 2}})}).text("mode", "sinc"), 5);
   const auto graph = nn::parseOnnx(b.bytes(), "problems");
   const auto problems = nn::findProblems(*graph, {{"x", {1, 3, 4, 4, 4}}});
   ASSERT_TRUE(problems) << problems.error().message;
   ASSERT_EQ(problems->size(), 3U);
-  EXPECT_EQ((*problems)[0].node, "NonZero_0");
+  EXPECT_EQ((*problems)[0].node, "NonMaxSuppression_0");
   EXPECT_THAT((*problems)[0].advice, HasSubstr("raw heads"));
   EXPECT_EQ((*problems)[1].op, "Conv");
   EXPECT_THAT((*problems)[1].reason, AllOf(HasSubstr("3 input channels"), Not(HasSubstr("node"))));
-  EXPECT_THAT((*problems)[2].reason, HasSubstr("cubic"));
+  EXPECT_THAT((*problems)[2].reason, HasSubstr("sinc"));
   EXPECT_TRUE(nn::findProblems(*nn::parseOnnx(smallModel().bytes(), ""), {{"x", {1, 1, 4, 4, 4}}})->empty());
   EXPECT_FALSE(nn::findProblems(*graph, {}));
 }

@@ -38,7 +38,7 @@ void run(benchmark::State& state, const Case& c, Type type) {
   auto kernel = CpuKernel::make(c.node, c.opset, c.inputs, {{c.output}}, type, type);
   if (!kernel) return state.SkipWithError(kernel.error().message.c_str());
   (*kernel)->run();
-  for (auto iteration : state) (*kernel)->run();
+  while (state.KeepRunning()) (*kernel)->run();
   state.SetBytesProcessed(static_cast<int64_t>((*kernel)->bytes()) * state.iterations());
   state.SetLabel((*kernel)->step().kernel);
 }
@@ -54,7 +54,7 @@ void copyMemory(benchmark::State& state) {
   };
   std::memset(from.get(), 1, kBytes);
   copy();
-  for (auto iteration : state) copy();
+  while (state.KeepRunning()) copy();
   state.SetBytesProcessed(2 * kBytes * state.iterations());
 }
 
@@ -100,7 +100,7 @@ std::vector<Case> cases() {
        node("Transpose", {{"perm", Ints{0, 2, 1, 3}}}),
        {{random({1, 4096, 12, 64})}},
        {1, 12, 4096, 64}},
-      {"TransposeMatrix", node("Transpose", {{"perm", Ints{0, 2, 1}}}), {row}, {1, 768, 4096}},
+      {"TransposeMatrix", node("Transpose", {{"perm", Ints{1, 0}}}), {{random({4096, 768})}}, {768, 4096}},
       {"TokensToImage", node("Transpose", {{"perm", Ints{0, 2, 1}}}), {row}, {1, 768, 4096}},
       {"Slice",
        node("Slice"),

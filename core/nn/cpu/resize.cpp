@@ -78,13 +78,9 @@ void mixRows(const Resizing& r, const void* in, const std::vector<Tap>& taps, fl
     for (size_t t = 0; t < taps.size(); ++t) {
       const float* from = widened(in, r.from, taps[t].row * numbers + first, count, buffer);
       const float weight = taps[t].weight;
-      if (t == 0) {
+      if (t == 0) std::fill_n(to, count, 0.0F);
 #pragma omp simd
-        for (int64_t i = 0; i < count; ++i) to[i] = weight * from[i];
-      } else {
-#pragma omp simd
-        for (int64_t i = 0; i < count; ++i) to[i] += weight * from[i];
-      }
+      for (int64_t i = 0; i < count; ++i) to[i] += weight * from[i];
     }
   }
 }

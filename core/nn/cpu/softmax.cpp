@@ -83,8 +83,16 @@ Expected<Step> softmax(const OpCall& call, const std::vector<ValueType>& outputs
   return in.type == out.type ? step : withFloatResult(std::move(step), out);
 }
 
-LYN_REGISTER_OP(cpu, "Softmax", opset(1, 21), (Kernel{softmax, alike, true}));
-LYN_REGISTER_OP(cpu, "LogSoftmax", opset(1, 21), (Kernel{softmax, alike, true}));
+// The axis is the innermost one in memory, if it can be.
+Layouts softmaxLayouts(const OpCall& call, const ValueType& output) {
+  const auto rank = static_cast<int64_t>(output.shape.size());
+  const auto axis = checkedAxis(call.integer("axis", call.opset() < 13 ? 1 : -1), rank);
+  if (axis == 1 && rank > 2 && call.opset() >= 13) return channelsLastOnly(call, output);
+  return axis == rank - 1 ? rowMajorOnly(call, output) : alike(call, output);
+}
+
+LYN_REGISTER_OP(cpu, "Softmax", opset(1, 21), (Kernel{softmax, softmaxLayouts, true}));
+LYN_REGISTER_OP(cpu, "LogSoftmax", opset(1, 21), (Kernel{softmax, softmaxLayouts, true}));
 
 }  // namespace
 }  // namespace lynceus::nn::cpu

@@ -45,11 +45,14 @@ void become(ResolvedGraph& resolved, Node& node, const GroupNorm& g) {
   node.attributes = {{"num_groups", g.groups}, {"epsilon", g.epsilon}};
 }
 
+// What the kernel takes: N, C and one to three axes, none of them empty.
+bool hasVoxels(const Shape& shape) { return shape.size() >= 3 && shape.size() <= 5 && elementCount(shape) != 0; }
+
 std::optional<GroupNorm> normalization(const ResolvedGraph& resolved, const Uses& uses, const Node& node) {
   if (node.op != "InstanceNormalization" && node.op != "GroupNormalization") return std::nullopt;
   const OpCall call = resolved.call(node);
   const auto *scale = floatConstant(uses, node.inputs[1]), *bias = floatConstant(uses, node.inputs[2]);
-  if (!scale || !bias || call.shape(0).size() < 3) return std::nullopt;
+  if (!scale || !bias || !hasVoxels(call.shape(0))) return std::nullopt;
   const int64_t channels = call.shape(0)[1];
   const int64_t groups = node.op == "InstanceNormalization" ? channels : call.integer("num_groups", 1);
   return GroupNorm{node.inputs[0], groups, call.real("epsilon", 1e-5F), forChannels(*scale, channels),
@@ -65,7 +68,7 @@ std::optional<GroupNorm> reshapedNormalization(const ResolvedGraph& resolved, co
   const Shape& shape = resolved.types.at(first->inputs[0]).shape;
   const Shape& rows = resolved.types.at(middle->inputs[0]).shape;
   const auto *scale = floatConstant(uses, middle->inputs[1]), *bias = floatConstant(uses, middle->inputs[2]);
-  const bool fits = scale && bias && shape.size() >= 3 && resolved.types.at(node.outputs[0]).shape == shape &&
+  const bool fits = scale && bias && hasVoxels(shape) && resolved.types.at(node.outputs[0]).shape == shape &&
                     rows.size() >= 3 && rows[0] == shape[0] && rows[1] > 0 && shape[1] % rows[1] == 0;
   if (!fits) return std::nullopt;
   return GroupNorm{first->inputs[0], rows[1], resolved.call(*middle).real("epsilon", 1e-5F),

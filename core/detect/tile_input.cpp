@@ -41,15 +41,16 @@ image::IndexBox boxOf(const Mask& mask, const Geometry& volume) {
 
 }  // namespace
 
-Geometry networkGrid(const image::Volume& volume, const LungRegion* lungs, const model::Preprocessing& p) {
-  return lungs ? image::isotropicGeometry(volume.geometry(), p.spacingMm, boxOf(lungs->mask, volume.geometry()))
-               : image::isotropicGeometry(volume.geometry(), p.spacingMm);
+Geometry networkGrid(const image::Volume& volume, const LungRegion* lungs, const model::Preprocessing& rules) {
+  return lungs ? image::isotropicGeometry(volume.geometry(), rules.spacingMm, boxOf(lungs->mask, volume.geometry()))
+               : image::isotropicGeometry(volume.geometry(), rules.spacingMm);
 }
 
-nn::Tensor tileInput(const Image<float>& hu, const TilePlan& plan, const Tile& tile, const model::Preprocessing& p) {
+nn::Tensor tileInput(const Image<float>& hu, const TilePlan& plan, const Tile& tile,
+                     const model::Preprocessing& rules) {
   nn::Tensor input = nn::Tensor::zeros({1, 1, plan.size.z, plan.size.y, plan.size.x});
   std::vector<float>& out = input.floats();
-  const float low = static_cast<float>(p.lowHu), scale = static_cast<float>(1 / (p.highHu - p.lowHu));
+  const float low = static_cast<float>(rules.lowHu), scale = static_cast<float>(1 / (rules.highHu - rules.lowHu));
   const auto window = [=](float v) { return std::clamp((v - low) * scale, 0.0f, 1.0f); };
   const float air = window(image::kAirHu);
   const Int3 size = hu.geometry.size;

@@ -1,14 +1,13 @@
 // Convolutions on integers (fuse_quantized.h): oneDNN adds up products of int8 or uint8 by int8 in int32, exactly, and
 // rounds once behind everything that is fused. So the same bits come out whatever the number of threads.
-#include <cmath>
+#include "core/nn/cpu/conv_int8.h"
+
 #include <cstring>
 
 #include "core/nn/cpu/conv_desc.h"
 #include "core/nn/cpu/post_ops.h"
-#include "core/nn/linear_quantization.h"
 #include "core/nn/passes/fuse.h"
 #include "core/nn/passes/fuse_quantized.h"
-#include "core/nn/reference/kernel.h"
 #include "core/parallel.h"
 
 namespace lynceus::nn::cpu {
@@ -114,45 +113,67 @@ Step makeStep(const OpCall& call, const Scales& s, const PrimitiveDesc& pd, cons
   return step;
 }
 
+memory::desc biasDesc(const OpCall& call, const Convolution& c) {
+  return call.has(2) ? anyDesc({c.outputChannels}, Type::f32) : memory::desc();
+}
+
+// May throw dnnl::error.
+dnnl::convolution_forward::primitive_desc convDesc(const OpCall& call, const Convolution& c, const ValueType& output) {
+  const Window& w = c.window;
+  const dnnl::convolution_forward::desc desc(
+      dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
+      channelsLastDesc(c.input.n, c.input.c, c.input.space, call.input(0).type.type),
+      anyDesc(weightsDesc(c, false, Type::i8).dims(), Type::i8), biasDesc(call, c),
+      channelsLastDesc(c.input.n, c.outputChannels, w.output, output.type), dims(w.stride), gaps(w.dilation),
+      dims(w.padBegin), dims(w.padEnd));
+  return {desc, attributeOf(call, Scales(call), output), engine()};
+}
+
+// May throw dnnl::error.
+dnnl::deconvolution_forward::primitive_desc transposedDesc(const OpCall& call, const Convolution& c,
+                                                           const ValueType& output) {
+  const Window& w = c.window;
+  const dnnl::deconvolution_forward::desc desc(
+      dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct,
+      channelsLastDesc(c.input.n, c.input.c, c.input.space, call.input(0).type.type),
+      anyDesc(weightsDesc(c, true, Type::i8).dims(), Type::i8), biasDesc(call, c),
+      channelsLastDesc(c.input.n, c.outputChannels, w.output, output.type), dims(w.stride), gaps(w.dilation),
+      dims(w.padBegin), transposedPadEnd(c));
+  return {desc, attributeOf(call, Scales(call), output), engine()};
+}
+
 Expected<Step> conv(const OpCall& call, const std::vector<ValueType>& outputs) {
   const auto c = convolution(call);
   if (!c) return passError(c);
-  const Scales s(call);
-  const Window& w = c->window;
-  const Type in = call.input(0).type.type, out = outputs[0].type;
-  const memory::desc given = weightsDesc(*c, false, Type::i8);
-  const memory::desc bias = call.has(2) ? anyDesc({c->outputChannels}, Type::f32) : memory::desc();
-  const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
-                                             channelsLastDesc(c->input.n, c->input.c, c->input.space, in),
-                                             anyDesc(given.dims(), Type::i8), bias,
-                                             channelsLastDesc(c->input.n, c->outputChannels, w.output, out),
-                                             dims(w.stride), gaps(w.dilation), dims(w.padBegin), dims(w.padEnd));
-  const dnnl::convolution_forward::primitive_desc pd(desc, attributeOf(call, s, outputs[0]), engine());
-  return makeStep<dnnl::convolution_forward>(call, s, pd, given, outputs[0]);
-}
-
-Expected<Step> onednnTransposed(const OpCall& call, const Convolution& c, const ValueType& output) {
-  const Scales s(call);
-  const Window& w = c.window;
-  const memory::desc given = weightsDesc(c, true, Type::i8);
-  const memory::desc bias = call.has(2) ? anyDesc({c.outputChannels}, Type::f32) : memory::desc();
-  const dnnl::deconvolution_forward::desc desc(
-      dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct,
-      channelsLastDesc(c.input.n, c.input.c, c.input.space, call.input(0).type.type), anyDesc(given.dims(), Type::i8),
-      bias, channelsLastDesc(c.input.n, c.outputChannels, w.output, output.type), dims(w.stride), gaps(w.dilation),
-      dims(w.padBegin), transposedPadEnd(c));
-  const dnnl::deconvolution_forward::primitive_desc pd(desc, attributeOf(call, s, output), engine());
-  return makeStep<dnnl::deconvolution_forward>(call, s, pd, given, output);
+  return makeStep<dnnl::convolution_forward>(call, Scales(call), convDesc(call, *c, outputs[0]),
+                                             weightsDesc(*c, false, Type::i8), outputs[0]);
 }
 
 Expected<Step> convTranspose(const OpCall& call, const std::vector<ValueType>& outputs) {
   const auto c = transposedConvolution(call);
   if (!c) return passError(c);
-  return onednnTransposed(call, *c, outputs[0]);
+  return makeStep<dnnl::deconvolution_forward>(call, Scales(call), transposedDesc(call, *c, outputs[0]),
+                                               weightsDesc(*c, true, Type::i8), outputs[0]);
 }
 
 LYN_REGISTER_OP(cpu, kIntegerConv, opset(1, 21), (Kernel{conv, channelsLastOnly}));
 LYN_REGISTER_OP(cpu, kIntegerConvTranspose, opset(1, 21), (Kernel{convTranspose, channelsLastOnly}));
 
 }  // namespace
+
+bool canConvolveIntegers(const OpCall& call, const ValueType& output) {
+  const bool transposed = call.node().op == kIntegerConvTranspose;
+  const auto c = transposed ? transposedConvolution(call) : convolution(call);
+  if (!c) return false;
+  try {
+    if (transposed)
+      transposedDesc(call, *c, output);
+    else
+      convDesc(call, *c, output);
+    return true;
+  } catch (const dnnl::error&) {
+    return false;
+  }
+}
+
 }  // namespace lynceus::nn::cpu

@@ -4,6 +4,7 @@
 
 #include <omp.h>
 
+#include "core/nn/cpu/conv_int8.h"
 #include "core/nn/cpu/executable.h"
 #include "core/nn/cpu/storage.h"
 #include "core/nn/passes/fold_transpose.h"
@@ -38,7 +39,7 @@ class CpuDevice : public compute::Device {
     foldTransposes(*resolved);
     fuseMatMuls(*resolved);
     fuseActivations(*resolved);
-    if (hasInt8()) fuseQuantized(*resolved);
+    if (hasInt8()) fuseQuantized(*resolved, canConvolveIntegers);
     removeDeadCode(resolved->graph);
     chooseStorage(*resolved, options.precision);
     try {

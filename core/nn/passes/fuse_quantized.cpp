@@ -18,9 +18,12 @@ struct Code {
   bool operator==(const Code& o) const { return type == o.type && scale == o.scale && zero == o.zero; }
 };
 
+using CanRun = std::function<bool(const OpCall&, const ValueType&)>;
+
 class Fuser {
  public:
-  explicit Fuser(ResolvedGraph& resolved) : m_resolved(resolved), m_graph(resolved.graph) {
+  Fuser(ResolvedGraph& resolved, const CanRun& canRun)
+      : m_resolved(resolved), m_graph(resolved.graph), m_canRun(canRun) {
     for (size_t i = 0; i < m_graph.nodes.size(); ++i) {
       for (const std::string& name : m_graph.nodes[i].outputs) m_producer[name] = i;
       for (const std::string& name : m_graph.nodes[i].inputs) m_readers[name].push_back(i);
@@ -82,9 +85,11 @@ class Fuser {
     return codeOf(reader, m_resolved.types.at(reader.outputs[0]).type);
   }
 
+  size_t onlyReader(const Node& node) const { return m_readers.at(node.outputs[0]).front(); }
+
   // The node gives the integers itself.
   void absorbQuantize(Node& node) {
-    const size_t reader = m_readers.at(node.outputs[0]).front();
+    const size_t reader = onlyReader(node);
     node.outputs[0] = m_graph.nodes[reader].outputs[0];
     m_absorbed.insert(reader);
   }
@@ -112,25 +117,27 @@ class Fuser {
     const bool constantBias =
         conv.inputs.size() < 3 || conv.inputs[2].empty() || m_graph.constants.count(conv.inputs[2]) != 0;
     if (!isSymmetric(input) || !scales || !constantBias) return;
+    Node fused = conv;
     if (conv.inputs.size() > kResidualInput) {
       const auto residual = dequantized(conv.inputs[kResidualInput]);
       if (!isSymmetric(residual)) return;
-      conv.attributes[kResidualScale] = residual->scale;
-      conv.inputs[kResidualInput] = integersOf(conv.inputs[kResidualInput]);
+      fused.attributes[kResidualScale] = residual->scale;
+      fused.inputs[kResidualInput] = integersOf(conv.inputs[kResidualInput]);
     }
-    conv.op = transposed ? kIntegerConvTranspose : kIntegerConv;
-    conv.attributes[kInputScale] = input->scale;
-    conv.attributes[kWeightScales] = *scales;
-    conv.inputs[0] = integersOf(conv.inputs[0]);
-    conv.inputs[1] = integerWeights(conv.inputs[1]);
-    giveIntegers(conv);
-  }
-
-  void giveIntegers(Node& node) {
-    const auto output = quantizedNext(node.outputs[0]);
-    if (!isSymmetric(output)) return;
-    node.attributes[kOutputScale] = output->scale;
-    absorbQuantize(node);
+    fused.op = transposed ? kIntegerConvTranspose : kIntegerConv;
+    fused.attributes[kInputScale] = input->scale;
+    fused.attributes[kWeightScales] = *scales;
+    fused.inputs[0] = integersOf(conv.inputs[0]);
+    fused.inputs[1] = integerWeights(conv.inputs[1]);
+    const auto output = quantizedNext(conv.outputs[0]);
+    const bool givesIntegers = isSymmetric(output);
+    if (givesIntegers) {
+      fused.attributes[kOutputScale] = output->scale;
+      fused.outputs[0] = m_graph.nodes[onlyReader(conv)].outputs[0];
+    }
+    if (!m_canRun(m_resolved.call(fused), m_resolved.types.at(fused.outputs[0]))) return;
+    if (givesIntegers) m_absorbed.insert(onlyReader(conv));
+    conv = std::move(fused);
   }
 
   std::string integerWeights(const std::string& name) {
@@ -147,13 +154,15 @@ class Fuser {
   // Only between integers: with a float result nothing is gained.
   void fuseAdd(Node& add) {
     const auto a = dequantized(add.inputs[0]), b = dequantized(add.inputs[1]);
-    if (!isSymmetric(a) || !isSymmetric(b) || !isSymmetric(quantizedNext(add.outputs[0]))) return;
+    const auto output = quantizedNext(add.outputs[0]);
+    if (!isSymmetric(a) || !isSymmetric(b) || !isSymmetric(output)) return;
     if (m_resolved.types.at(add.inputs[0]).shape != m_resolved.types.at(add.inputs[1]).shape) return;
     add.op = kIntegerAdd;
     add.attributes[kInputScale] = a->scale;
     add.attributes[kResidualScale] = b->scale;
     for (std::string& name : add.inputs) name = integersOf(name);
-    giveIntegers(add);
+    add.attributes[kOutputScale] = output->scale;
+    absorbQuantize(add);
   }
 
   static bool isNearest(const Node& node) {
@@ -179,6 +188,7 @@ class Fuser {
 
   ResolvedGraph& m_resolved;
   Graph& m_graph;
+  const CanRun& m_canRun;
   std::map<std::string, size_t> m_producer;
   std::map<std::string, std::vector<size_t>> m_readers;  // once for each use; of the graph as it was
   std::set<std::string> m_outputs;
@@ -188,6 +198,6 @@ class Fuser {
 
 }  // namespace
 
-void fuseQuantized(ResolvedGraph& resolved) { Fuser(resolved).run(); }
+void fuseQuantized(ResolvedGraph& resolved, const CanRun& canRun) { Fuser(resolved, canRun).run(); }
 
 }  // namespace lynceus::nn

@@ -2,6 +2,8 @@
 // float, quantise.
 #pragma once
 
+#include <functional>
+
 #include "core/nn/passes/resolve.h"
 
 namespace lynceus::nn {
@@ -20,6 +22,8 @@ inline constexpr const char* kOutputScale = "output_scale";
 /// Makes those nodes of DequantizeLinear -> operator -> QuantizeLinear, and lets operators that only pass numbers on
 /// (MaxPool, Concat, nearest Resize, Reshape and its like) do so with the integers where both scales are the same. What
 /// does not match stays as it is. Comes after fuseActivations().
-void fuseQuantized(ResolvedGraph& resolved);
+/// @param canRun  whether the backend runs such a convolution; others stay as they are, too.
+void fuseQuantized(ResolvedGraph& resolved,
+                   const std::function<bool(const OpCall& call, const ValueType& output)>& canRun);
 
 }  // namespace lynceus::nn

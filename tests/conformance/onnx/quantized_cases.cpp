@@ -1,6 +1,7 @@
 #include <functional>
 
 #include "tests/conformance/onnx/cases.h"
+#include "tests/support/networks/quantized.h"
 
 namespace lynceus::test {
 namespace {
@@ -208,7 +209,13 @@ std::vector<ConformanceCase> quantizedCases() {
   addMaps(cases);
   addConvolutions(cases);
   addMatrices(cases);
-  return cases.take();
+  std::vector<ConformanceCase> all = cases.take();
+  const Shape image{1, 1, 8, 12, 16};
+  const std::vector<nn::NamedTensor> input{{"x", randomTensor(image, 3)}};
+  all.push_back({"A chain of quantised convolutions", quantizedChain(image), input, kExact});
+  all.push_back({"Quantised residual blocks", quantizedResidualBlocks(image), input, kExact});
+  all.push_back({"A quantised U-Net", quantizedUNet(image), input, kExact});
+  return all;
 }
 
 }  // namespace lynceus::test

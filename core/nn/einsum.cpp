@@ -62,7 +62,7 @@ class Parser {
     const int letters = static_cast<int>(std::count_if(term.begin(), term.end(), [](char c) { return c != '.'; }));
     const int hidden = dots ? static_cast<int>(shape.size()) - letters : 0;
     const auto labels = readTerm(term, std::max(hidden, 0));
-    if (!labels) return labels;
+    if (!labels) return passError(labels);
     if (labels->size() != shape.size())
       return m_call.refuse("the term \"{}\" does not fit an operand of shape {}", term, shapeText(shape));
     m_hidden = std::max(m_hidden, hidden);

@@ -199,7 +199,8 @@ Expected<Step> layerNormalization(const OpCall& call, const std::vector<ValueTyp
 
 LYN_REGISTER_OP(cpu, "BatchNormalization", opset(7, 21), (Kernel{batchNormalization, channelsLastOnly, true}));
 LYN_REGISTER_OP(cpu, "InstanceNormalization", opset(6, 21), (Kernel{instanceNormalization, channelsLastOnly, true}));
-LYN_REGISTER_OP(cpu, "LayerNormalization", opset(17, 21), (Kernel{layerNormalization, rowMajorOnly, true}));
+// Also below opset 17: the pass recogniseLayerNorm() makes it of what older exporters write.
+LYN_REGISTER_OP(cpu, "LayerNormalization", opset(1, 21), (Kernel{layerNormalization, rowMajorOnly, true}));
 LYN_REGISTER_OP(cpu, kGroupNorm, opset(1, 21), (Kernel{groupNormalization, channelsLastOnly, true}));
 
 }  // namespace

@@ -116,9 +116,11 @@ TEST_P(Network, TakesLittleMoreMemoryThanIsAliveAtOnce) {
   EXPECT_LE(static_cast<double>(report.arenaBytes), 1.10 * static_cast<double>(report.boundBytes));
 }
 
-// bfloat16 has 8 bits: each of the 20 to 100 layers rounds by up to 2^-9 of its values, in either direction.
-TEST_P(Network, StaysNearTheFloatResultInBf16) {
-  if (precision() == Precision::fp32) GTEST_SKIP() << "is the float result";
+class NetworkInBf16 : public Network {};
+
+// bfloat16 has 8 bits: each of up to 100 layers rounds its weights and its result by up to 2^-9 of their size, in
+// either direction: sqrt(200) * 2^-9.
+TEST_P(NetworkInBf16, StaysNearTheFloatResult) {
   const nn::Tensor image = randomTensor(network().image, 6);
   const Outputs half = run(*compile(network().image), image);
   const auto full = (*compute::openDevice("cpu"))->compile(m_graph, {{"image", network().image}});
@@ -129,15 +131,20 @@ TEST_P(Network, StaysNearTheFloatResultInBf16) {
       difference += std::pow(half[k].floats()[i] - exact[k].floats()[i], 2);
       size += std::pow(exact[k].floats()[i], 2);
     }
-    EXPECT_LE(std::sqrt(difference), 0.02 * std::sqrt(size)) << "output " << k;  // 2^-9 * sqrt(100)
+    EXPECT_LE(std::sqrt(difference), 0.028 * std::sqrt(size)) << "output " << k;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Every, Network, testing::Combine(testing::Values(Precision::fp32, Precision::bf16), testing::ValuesIn(networks())),
-    [](const testing::TestParamInfo<Network::ParamType>& test) {
-      return std::string(std::get<1>(test.param).name) + (std::get<0>(test.param) == Precision::bf16 ? "InBf16" : "");
-    });
+std::string caseName(const testing::TestParamInfo<Network::ParamType>& test) {
+  return std::string(std::get<1>(test.param).name) + (std::get<0>(test.param) == Precision::bf16 ? "InBf16" : "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Network,
+                         testing::Combine(testing::Values(Precision::fp32, Precision::bf16),
+                                          testing::ValuesIn(networks())),
+                         caseName);
+INSTANTIATE_TEST_SUITE_P(Every, NetworkInBf16,
+                         testing::Combine(testing::Values(Precision::bf16), testing::ValuesIn(networks())), caseName);
 
 }  // namespace
 }  // namespace lynceus::test

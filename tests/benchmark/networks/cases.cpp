@@ -81,14 +81,14 @@ test::OnnxBuilder modelOf(const Layer& l) {
   const std::string w = b.weights({first, second / l.group, l.kernel, l.kernel, l.kernel}, 1);
   // Odd kernels are padded to keep the size; of the even ones only k4 s2 is, to halve it.
   const int64_t pad = l.kernel % 2 == 1 ? l.kernel / 2 * l.dilation : (l.kernel == 4 ? 1 : 0);
-  b.node(l.transposed ? "ConvTranspose" : "Conv", {x, w, b.weights({l.to}, 2)})
-      .ints("dilations", Shape(3, l.dilation))
+  auto conv = b.node(l.transposed ? "ConvTranspose" : "Conv", {x, w, b.weights({l.to}, 2)});
+  conv.ints("dilations", Shape(3, l.dilation))
       .integer("group", l.group)
       .ints("kernel_shape", Shape(3, l.kernel))
       .ints("pads", Shape(6, pad))
       .ints("strides", l.stride);
-  b.graph().mutable_node(0)->set_output(0, "y");
-  b.output("y", 5);
+  // As inside of a network: a corner of the result goes out, so that handing it over costs neither side anything.
+  b.output(b.node("Slice", {conv, b.ints({0, 0, 0}), b.ints({4, 4, 4}), b.ints({2, 3, 4})}), 5);
   return b;
 }
 

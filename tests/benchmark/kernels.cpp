@@ -1,6 +1,7 @@
 // Kernels of the cpu that move more than they compute: bytes that have to be read and written (every activation once),
 // in a second, beside what copying memory does in the same run.
 #include <cstring>
+#include <functional>
 #include <random>
 
 #include <benchmark/benchmark.h>
@@ -119,19 +120,37 @@ std::vector<Case> cases() {
 
 bool hasBf16() { return __builtin_cpu_supports("avx512bf16") != 0; }
 
+class Timing : public benchmark::internal::Benchmark {
+ public:
+  using Body = std::function<void(benchmark::State&)>;
+  Timing(const std::string& name, Body body) : Benchmark(name.c_str()), m_body(std::move(body)) {}
+  void Run(benchmark::State& state) override { m_body(state); }
+
+ private:
+  Body m_body;
+};
+
+// The library owns what it is given.
+void registerAll(const std::vector<std::pair<std::string, Timing::Body>>& timings) {
+  std::vector<benchmark::internal::Benchmark*> owned;
+  for (const auto& [name, body] : timings) owned.push_back(new Timing(name, body));
+  for (benchmark::internal::Benchmark* timing : owned)
+    benchmark::internal::RegisterBenchmarkInternal(timing)->MeasureProcessCPUTime()->UseRealTime()->Unit(
+        benchmark::kMillisecond);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  benchmark::RegisterBenchmark("copy", copyMemory)->MeasureProcessCPUTime()->UseRealTime();
+  std::vector<std::pair<std::string, Timing::Body>> timings{{"copy", copyMemory}};
   for (const Case& c : cases())
     for (const Type type : {Type::f32, Type::bf16}) {
       const bool runs = type == Type::f32 || (hasBf16() && nn::cpu::kernelFor(c.node.op, c.opset).bf16);
       if (runs)
-        benchmark::RegisterBenchmark((c.name + (type == Type::f32 ? "/f32" : "/bf16")).c_str(), run, c, type)
-            ->MeasureProcessCPUTime()
-            ->UseRealTime()
-            ->Unit(benchmark::kMillisecond);
+        timings.emplace_back(c.name + (type == Type::f32 ? "/f32" : "/bf16"),
+                             [c, type](benchmark::State& state) { run(state, c, type); });
     }
+  registerAll(timings);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -108,7 +108,7 @@ class Lowering {
   std::string transposed(const Node& node, const std::string& value, const std::string& from, const std::string& to) {
     if (from == to) return value;
     const Shape perm = permutation(from, to);
-    const std::string result = newValue(node, reordered(m_resolved.types.at(value), perm));
+    std::string result = newValue(node, reordered(m_resolved.types.at(value), perm));
     m_nodes.push_back({node.name + "/transpose", "Transpose", {value}, {result}, {{"perm", perm}}});
     return result;
   }

@@ -2,6 +2,9 @@
 // and what folds constants. Shape inference lives with the operator, because it is the same on every backend.
 #pragma once
 
+#include <cmath>
+#include <type_traits>
+
 #include "core/nn/op_call.h"
 #include "core/nn/registry.h"
 
@@ -32,6 +35,15 @@ inline std::vector<Tensor> oneTensor(Tensor t) {
   std::vector<Tensor> tensors;
   tensors.push_back(std::move(t));
   return tensors;
+}
+
+/// Of any type of number; integers are always one.
+template <class T>
+bool isNotANumber(T x) {
+  if constexpr (std::is_floating_point_v<T>)
+    return std::isnan(x);
+  else
+    return false;
 }
 
 /// Infer for operators whose output has the shape and type of the first input.

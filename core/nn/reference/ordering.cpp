@@ -77,8 +77,8 @@ void topOfLine(const T* x, const AxisLines& lines, bool largest, int64_t k, std:
   std::iota(order.begin(), order.end(), 0);
   std::partial_sort(order.begin(), order.begin() + k, order.end(), [&](int64_t i, int64_t j) {
     const T a = x[i * lines.step], b = x[j * lines.step];
-    if (a != b && a == a && b == b) return largest ? a > b : a < b;
-    if ((a == a) != (b == b)) return a == a;  // what is not a number comes last
+    if (isNotANumber(a) != isNotANumber(b)) return isNotANumber(b);  // what is not a number comes last
+    if (a != b && !isNotANumber(a)) return largest ? a > b : a < b;
     return i < j;
   });
 }

@@ -77,7 +77,7 @@ struct Max {
     using Limits = std::numeric_limits<T>;
     T largest = Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
     for (size_t i = 0; i < line.size(); ++i)
-      if (const T x = line[i]; x > largest || x != x) largest = x;
+      if (const T x = line[i]; x > largest || isNotANumber(x)) largest = x;
     return largest;
   }
 };
@@ -87,7 +87,7 @@ struct Min {
     using Limits = std::numeric_limits<T>;
     T smallest = Limits::has_infinity ? Limits::infinity() : Limits::max();
     for (size_t i = 0; i < line.size(); ++i)
-      if (const T x = line[i]; x < smallest || x != x) smallest = x;
+      if (const T x = line[i]; x < smallest || isNotANumber(x)) smallest = x;
     return smallest;
   }
 };

@@ -311,7 +311,7 @@ TEST_F(ExternalData, MayBeTheModelItself) { EXPECT_EQ(error("m.onnx"), ""); }
 TEST_F(ExternalData, IsBoundedInSumOverAllTensors) {
   // Of a sparse file, so no disk or memory is needed to say no.
   fs::create_directories(m_folder / "models");
-  std::ofstream(m_folder / "models" / "huge.bin");
+  std::ofstream(m_folder / "models" / "huge.bin").flush();
   fs::resize_file(m_folder / "models" / "huge.bin", uintmax_t{20} << 30);
   EXPECT_THAT(error("huge.bin", std::to_string(uint64_t{17} << 30), int64_t{17} << 28), HasSubstr("more than 16 GiB"));
 }
@@ -327,11 +327,12 @@ TEST(OnnxImport, OpensOrdinaryFilesOnly) {
 TEST(Compile, ListsEveryNodeThatCannotRunAndWhatToExportInstead) {
   OnnxBuilder b;
   const std::string x = b.input("x", {1, 1, 4, 4, 4});
-  const std::string y = b.node("RoiAlign", {b.node("NonMaxSuppression", {b.node("RoiAlign", {x, x}).output()}).output(), x});
+  const std::string y =
+      b.node("RoiAlign", {b.node("NonMaxSuppression", {b.node("RoiAlign", {x, x}).output()}).output(), x});
   b.output(y, 5);
   EXPECT_THAT(compileError(b, {{"x", {1, 1, 4, 4, 4}}}),
-              AllOf(HasSubstr("\"RoiAlign_0\", \"RoiAlign_2\""), HasSubstr("NonMaxSuppression_1"), HasSubstr("raw heads"),
-                    HasSubstr("supported are")));
+              AllOf(HasSubstr("\"RoiAlign_0\", \"RoiAlign_2\""), HasSubstr("NonMaxSuppression_1"),
+                    HasSubstr("raw heads"), HasSubstr("supported are")));
 }
 
 TEST(Compile, IgnoresUnknownOperatorsThatNoOutputNeeds) {

@@ -8,7 +8,6 @@
 namespace lynceus::test {
 namespace {
 
-using compute::CompileOptions;
 using compute::Precision;
 using Outputs = std::vector<nn::Tensor>;
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "core/atomic_file.h"
-#include "core/parallel.h"
 
 namespace lynceus::report {
 
@@ -134,10 +133,10 @@ void paintPanel(cairo_surface_t* surface, const Panel& panel, const image::Volum
   cairo_surface_flush(surface);
   auto* pixels = reinterpret_cast<uint32_t*>(cairo_image_surface_get_data(surface));
   const double low = o.windowCenterHu - o.windowWidthHu / 2;
-  parallelFor(panel.height, [&](int64_t py) {
-    uint32_t* row = pixels + (panel.y + py) * kWidth + panel.x;
+  for (int py = 0; py < panel.height; ++py) {
+    uint32_t* row = pixels + static_cast<ptrdiff_t>(panel.y + py) * kWidth + panel.x;
     for (int px = 0; px < panel.width; ++px) {
-      const double y = static_cast<double>(py) + 0.5, x = px + 0.5;
+      const double y = py + 0.5, x = px + 0.5;
       const Point3 point = panel.toPatient(x, y);
       const double share = (volume.sampleAt(point) - low) / o.windowWidthHu;
       // Outside the volume nothing is known: black, whatever the window makes of air.
@@ -150,7 +149,7 @@ void paintPanel(cairo_surface_t* surface, const Panel& panel, const image::Volum
                           mask->inside(panel.toPatient(x, y - 1)) || mask->inside(panel.toPatient(x, y + 1));
       if (beside) row[px] = rgb(kOutline);
     }
-  });
+  }
   cairo_surface_mark_dirty(surface);
 }
 

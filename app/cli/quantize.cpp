@@ -8,6 +8,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/detect_study.h"
+#include "core/atomic_file.h"
 #include "core/detect/agreement.h"
 #include "core/detect/tile_input.h"
 #include "core/image/resample.h"
@@ -146,13 +147,6 @@ Expected<std::string> readAll(const fs::path& path) {
   return bytes;
 }
 
-Expected<void> writeAll(const fs::path& path, const std::string& text) {
-  std::ofstream out(path, std::ios::binary);
-  if (!(out << text << std::flush))
-    return makeError(ErrorCode::resource, "{}: the file cannot be written", path.string());
-  return {};
-}
-
 Expected<void> quantize(const Options& options) {
   const auto onnx = readAll(options.model);
   if (!onnx) return passError(onnx);
@@ -171,7 +165,7 @@ Expected<void> quantize(const Options& options) {
   const auto model = nn::quantizeModel({bytes, onnx->size()}, options.model, samples->calibration, **device,
                                        {{options.keepFloat.begin(), options.keepFloat.end()}});
   if (!model) return passError(model);
-  if (auto ok = writeAll(options.output, model->onnx); !ok) return ok;
+  if (auto ok = writeFileAtomically(options.output, model->onnx); !ok) return ok;
   std::optional<detect::Agreement> agreement;
   nn::OutputsSeen seen;
   if (package) {
@@ -185,7 +179,7 @@ Expected<void> quantize(const Options& options) {
   fmt::print("\n{} samples calibrated, {} compared; written to {} ({} bytes, float32 {})\n",
              samples->calibration.size(), samples->comparison.size(), options.output, model->onnx.size(), onnx->size());
   if (options.report.empty()) return {};
-  return writeAll(options.report, toJson(*model, *errors, agreement).dump(2) + "\n");
+  return writeFileAtomically(options.report, toJson(*model, *errors, agreement).dump(2) + "\n");
 }
 
 }  // namespace
@@ -207,6 +201,7 @@ void addQuantize(CLI::App& app, int& exitCode) {
   command->add_option("--keep-float", options->keepFloat, "nodes that stay float32, by name");
   command->add_option("--report", options->report, "JSON file of all figures");
   command->add_option("--device", options->device, "auto, cpu or reference")->capture_default_str();
+  addThreadsOption(*command);
   command->callback([options, &exitCode] {
     if (const auto done = quantize(*options); !done) exitCode = reportError(done.error());
   });

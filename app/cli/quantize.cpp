@@ -2,6 +2,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -13,6 +15,7 @@
 #include "core/detect/tile_input.h"
 #include "core/image/resample.h"
 #include "core/nn/npy.h"
+#include "core/nn/onnx_import.h"
 #include "core/nn/quantize.h"
 
 namespace lynceus::cli {
@@ -28,13 +31,39 @@ struct Options {
   int tiles = 32;
 };
 
-Expected<nn::Tensor> readSample(const fs::path& path) {
+Expected<nn::Tensor> readTensor(const fs::path& path) {
   auto tensor = nn::readNpy(path);
   if (tensor && !tensor->isFloat()) {
     const auto& ints = tensor->ints();
     tensor->data = std::vector<float>(ints.begin(), ints.end());
   }
   return tensor;
+}
+
+// FILE.npy for a network of one input, else NAME=FILE.npy,NAME=FILE.npy.
+Expected<nn::Sample> readSample(const std::string& argument, const nn::Graph& graph) {
+  std::map<std::string, std::string> files;
+  std::istringstream parts(argument);
+  for (std::string part; std::getline(parts, part, ',');) {
+    const size_t equals = part.find('=');
+    if (equals == std::string::npos)
+      files[graph.inputs.front().name] = part;
+    else
+      files[part.substr(0, equals)] = part.substr(equals + 1);
+  }
+  nn::Sample sample;
+  for (const nn::ValueInfo& input : graph.inputs) {
+    const auto file = files.find(input.name);
+    if (file == files.end())
+      return makeError(
+          ErrorCode::wrongUse,
+          "--calibrate {}: the network's input \"{}\" is missing: write a sample as {}=FILE.npy,NAME=FILE.npy",
+          argument, input.name, input.name);
+    auto tensor = readTensor(file->second);
+    if (!tensor) return passError(tensor);
+    sample.push_back(std::move(*tensor));
+  }
+  return sample;
 }
 
 // Tiles of one study as detection cuts them, evenly spread over the lungs.
@@ -62,16 +91,16 @@ Expected<std::vector<nn::Tensor>> tilesOf(const std::string& path, const model::
 
 /// Every other sample calibrates, the rest measures.
 struct Samples {
-  std::vector<nn::Tensor> calibration, comparison;
+  std::vector<nn::Sample> calibration, comparison;
 };
 
-Expected<Samples> gatherSamples(const Options& options, const std::optional<model::Package>& package,
-                                job::Context& context) {
-  std::vector<nn::Tensor> all;
+Expected<Samples> gatherSamples(const Options& options, const nn::Graph& graph,
+                                const std::optional<model::Package>& package, job::Context& context) {
+  std::vector<nn::Sample> all;
   const size_t perPath = (static_cast<size_t>(options.tiles) + options.calibrate.size() - 1) / options.calibrate.size();
   for (const std::string& path : options.calibrate) {
     if (fs::path(path).extension() == ".npy") {
-      auto sample = readSample(path);
+      auto sample = readSample(path, graph);
       if (!sample) return passError(sample);
       all.push_back(std::move(*sample));
       continue;
@@ -81,7 +110,7 @@ Expected<Samples> gatherSamples(const Options& options, const std::optional<mode
                        "{}: to cut tiles from a study, name the network's package with --model-package", path);
     auto tiles = tilesOf(path, *package, perPath, context);
     if (!tiles) return passError(tiles);
-    std::move(tiles->begin(), tiles->end(), std::back_inserter(all));
+    for (nn::Tensor& tile : *tiles) all.push_back({std::move(tile)});
   }
   if (all.size() < 2)
     return makeError(ErrorCode::wrongUse, "{}: at least two samples are needed, one to calibrate and one to compare",
@@ -158,10 +187,12 @@ Expected<void> quantize(const Options& options) {
   }
   auto device = compute::openDevice(options.device);
   if (!device) return passError(device);
-  TerminalContext context("lynceus quantize");
-  const auto samples = gatherSamples(options, package, context);
-  if (!samples) return passError(samples);
   const auto* bytes = reinterpret_cast<const std::byte*>(onnx->data());
+  const auto graph = nn::parseOnnx({bytes, onnx->size()}, options.model);
+  if (!graph) return passError(graph);
+  TerminalContext context("lynceus quantize");
+  const auto samples = gatherSamples(options, *graph, package, context);
+  if (!samples) return passError(samples);
   const auto model = nn::quantizeModel({bytes, onnx->size()}, options.model, samples->calibration, **device,
                                        {{options.keepFloat.begin(), options.keepFloat.end()}});
   if (!model) return passError(model);
@@ -191,7 +222,8 @@ void addQuantize(CLI::App& app, int& exitCode) {
   command->add_option("-o,--output", options->output, "ONNX file to write")->required();
   command
       ->add_option("--calibrate", options->calibrate,
-                   "typical inputs: .npy files, or CT studies with --model-package; every other one is for the report")
+                   "typical inputs: .npy files (NAME=A.npy,NAME=B.npy for several inputs), or CT studies with "
+                   "--model-package; every other one is for the report")
       ->required();
   command->add_option("--model-package", options->package,
                       "id or folder: how it cuts tiles from studies, and whether the same lesions are found");

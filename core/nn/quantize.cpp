@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "core/nn/magnitude_histogram.h"
 #include "core/nn/onnx_import.h"
@@ -21,24 +22,26 @@ class Runner {
   static Expected<Runner> create(std::span<const std::byte> onnx, const std::string& file, compute::Device& device) {
     auto graph = parseOnnx(onnx, file);
     if (!graph) return passError(graph);
-    if (graph->inputs.size() != 1)
-      return makeError(ErrorCode::unsupported, "{}: the network has {} inputs, but a sample is one tensor", file,
-                       graph->inputs.size());
     return Runner(std::move(*graph), file, device);
   }
 
   void addOutput(const std::string& value) { m_graph.outputs.push_back({value, {}}); }
   const std::vector<ValueInfo>& outputs() const { return m_graph.outputs; }
-  const std::string& input() const { return m_graph.inputs[0].name; }
+  const std::vector<ValueInfo>& inputs() const { return m_graph.inputs; }
 
-  Expected<std::vector<Tensor>> run(const Tensor& sample) {
-    if (!m_executable || sample.shape != m_compiledFor) {
-      auto compiled = m_device->compile(m_graph, {{input(), sample.shape}});
+  Expected<std::vector<Tensor>> run(const Sample& sample) {
+    if (sample.size() != inputs().size())
+      return makeError(ErrorCode::wrongUse, "{}: the network has {} inputs, but a sample has {}", m_file,
+                       inputs().size(), sample.size());
+    std::map<std::string, Shape> shapes;
+    for (size_t i = 0; i < sample.size(); ++i) shapes[inputs()[i].name] = sample[i].shape;
+    if (!m_executable || shapes != m_compiledFor) {
+      auto compiled = m_device->compile(m_graph, shapes);
       if (!compiled) return makeError(compiled.error().code, "{}: {}", m_file, compiled.error().message);
       m_executable = std::move(*compiled);
-      m_compiledFor = sample.shape;
+      m_compiledFor = std::move(shapes);
     }
-    return m_executable->run({sample});
+    return m_executable->run(sample);
   }
 
  private:
@@ -48,20 +51,21 @@ class Runner {
   Graph m_graph;
   std::string m_file;
   compute::Device* m_device;
-  Shape m_compiledFor;
+  std::map<std::string, Shape> m_compiledFor;
   std::unique_ptr<compute::Executable> m_executable;
 };
 
-Expected<void> checkSamples(std::span<const Tensor> samples, const std::string& file) {
+Expected<void> checkSamples(std::span<const Sample> samples, const std::string& file) {
   if (samples.empty()) return makeError(ErrorCode::wrongUse, "{}: quantisation needs samples of its input", file);
-  for (const Tensor& sample : samples)
-    if (!sample.isFloat()) return makeError(ErrorCode::wrongUse, "{}: a sample holds integers", file);
+  for (const Sample& sample : samples)
+    if (!std::all_of(sample.begin(), sample.end(), [](const Tensor& t) { return t.isFloat(); }))
+      return makeError(ErrorCode::wrongUse, "{}: a sample holds integers", file);
   return {};
 }
 
 // What the float network computes for each group of the plan.
 Expected<std::vector<QuantizedValue>> calibrate(const std::string& onnx, const std::string& file,
-                                                const QuantizePlan& plan, std::span<const Tensor> samples,
+                                                const QuantizePlan& plan, std::span<const Sample> samples,
                                                 compute::Device& device) {
   auto runner = Runner::create(asBytes(onnx), file, device);
   if (!runner) return passError(runner);
@@ -70,7 +74,7 @@ Expected<std::vector<QuantizedValue>> calibrate(const std::string& onnx, const s
     for (const std::string& value : group.values) runner->addOutput(value);
   std::vector<MagnitudeHistogram> histograms(runner->outputs().size() - before);
   std::vector<char> finite(histograms.size(), 1);
-  for (const Tensor& sample : samples) {
+  for (const Sample& sample : samples) {
     const auto tensors = runner->run(sample);
     if (!tensors) return passError(tensors);
     parallelFor(static_cast<int64_t>(histograms.size()), [&](int64_t i) {
@@ -102,16 +106,17 @@ Expected<void> checkKeepFloat(const onnx::GraphProto& graph, const QuantizeOptio
   return {};
 }
 
-bool neverNegative(std::span<const Tensor> samples) {
-  return std::all_of(samples.begin(), samples.end(), [](const Tensor& sample) {
-    return std::all_of(sample.floats().begin(), sample.floats().end(), [](float v) { return v >= 0; });
+bool neverNegative(std::span<const Sample> samples, size_t input) {
+  return std::all_of(samples.begin(), samples.end(), [&](const Sample& sample) {
+    const std::vector<float>& values = sample[input].floats();
+    return std::all_of(values.begin(), values.end(), [](float v) { return v >= 0; });
   });
 }
 
 }  // namespace
 
 Expected<QuantizedModel> quantizeModel(std::span<const std::byte> onnx, const std::string& file,
-                                       std::span<const Tensor> samples, compute::Device& device,
+                                       std::span<const Sample> samples, compute::Device& device,
                                        const QuantizeOptions& options) {
   if (auto ok = checkSamples(samples, file); !ok) return passError(ok);
   auto original = Runner::create(onnx, file, device);
@@ -124,7 +129,8 @@ Expected<QuantizedModel> quantizeModel(std::span<const std::byte> onnx, const st
   QuantizedModel result;
   result.foldedOnnx = model.SerializeAsString();
   std::set<std::string> nonNegative;
-  if (neverNegative(samples)) nonNegative.insert(original->input());
+  for (size_t i = 0; i < original->inputs().size(); ++i)
+    if (neverNegative(samples, i)) nonNegative.insert(original->inputs()[i].name);
   const QuantizePlan plan = planQuantization(model.graph(), options.keepFloat, nonNegative);
   if (plan.convolutions.empty())
     return makeError(ErrorCode::unsupported, "{}: there is no convolution with constant weights to quantise", file);
@@ -162,7 +168,7 @@ struct PairSums {
 
 }  // namespace
 
-Expected<QuantizationErrors> compareQuantized(const QuantizedModel& model, std::span<const Tensor> samples,
+Expected<QuantizationErrors> compareQuantized(const QuantizedModel& model, std::span<const Sample> samples,
                                               compute::Device& device, const OutputsSeen& seen) {
   auto expected = Runner::create(asBytes(model.foldedOnnx), "the float32 network", device);
   if (!expected) return passError(expected);
@@ -175,7 +181,7 @@ Expected<QuantizationErrors> compareQuantized(const QuantizedModel& model, std::
       actual->addOutput(dequantizedName(name));
     }
   std::vector<PairSums> sums(expected->outputs().size());
-  for (const Tensor& sample : samples) {
+  for (const Sample& sample : samples) {
     auto a = expected->run(sample);
     if (!a) return passError(a);
     auto b = actual->run(sample);

@@ -37,13 +37,16 @@ struct QuantizedModel {
   size_t floatConvolutions = 0;
 };
 
+/// One float tensor for each input of the network, in its order.
+using Sample = std::vector<Tensor>;
+
 /// Everything of the file that is not changed stays, such as names, metadata and other nodes. The operator set becomes
 /// 13 where it was older and no node changes its meaning by that.
 /// @param file     stands for it in errors. Weights in external files are refused.
-/// @param samples  inputs of the network's one input, typical of what it will see; more and more varied is better.
+/// @param samples  typical of what the network will see; more and more varied is better.
 /// @param device   runs the float32 network on the samples.
 Expected<QuantizedModel> quantizeModel(std::span<const std::byte> onnx, const std::string& file,
-                                       std::span<const Tensor> samples, compute::Device& device,
+                                       std::span<const Sample> samples, compute::Device& device,
                                        const QuantizeOptions& options = {});
 
 /// How far an output of the quantised network is from the float32 one.
@@ -71,7 +74,7 @@ using OutputsSeen =
 
 /// Runs both networks on samples that were not used to calibrate.
 /// @param seen  called for each sample, if given; its error ends the comparison.
-Expected<QuantizationErrors> compareQuantized(const QuantizedModel& model, std::span<const Tensor> samples,
+Expected<QuantizationErrors> compareQuantized(const QuantizedModel& model, std::span<const Sample> samples,
                                               compute::Device& device, const OutputsSeen& seen = {});
 
 }  // namespace lynceus::nn

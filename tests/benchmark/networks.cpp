@@ -196,7 +196,7 @@ class Benchmark {
     return compiled;  // the peer's times stand beside what we cannot run
   }
 
-  Expected<nn::Graph> quantize(const fs::path& model, const nn::Tensor& sample) {
+  Expected<nn::Graph> quantize(const fs::path& model, const nn::Sample& sample) {
     std::vector<std::byte> bytes(fs::file_size(model));
     std::ifstream(model, std::ios::binary)
         .read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
@@ -208,7 +208,7 @@ class Benchmark {
 
   Expected<void> compile(const Case& which, const fs::path& model, nn::Graph& graph, Ours& ours, Row& row) {
     if (m_options.precision.starts_with("int8")) {
-      auto quantized = quantize(model, ours.inputs[0]);
+      auto quantized = quantize(model, ours.inputs);
       if (!quantized) return passError(quantized);
       graph = std::move(*quantized);
     }

@@ -73,6 +73,21 @@ TEST_F(Quantize, GivesWhatTheReportSaysWhenTheNetworkIsRun) {
   EXPECT_LE(difference, 1.2 * largest * std::sqrt(squares / static_cast<double>(exact.size())));
 }
 
+TEST_F(Quantize, TakesASampleForEachInputOfTheNetwork) {
+  const auto bytes = dsbRes18(2, {1, 1, 16, 16, 16}).bytes();
+  std::ofstream(m_folder / "m.onnx", std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  ASSERT_TRUE(nn::writeNpy(m_folder / "coord.npy", randomTensor({1, 3, 4, 4, 4}, 9)));
+  std::string pairs;
+  for (const char* image : {"0.npy", "1.npy"}) pairs += " 'image=" + path(image) + ",coord=" + path("coord.npy") + "'";
+  const ProgramRun run = quantize(pairs);
+  EXPECT_EQ(run.exitCode, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("1 samples calibrated, 1 compared"));
+  const ProgramRun one = quantize("'image=" + path("0.npy") + "' '" + path("1.npy") + "'");
+  EXPECT_EQ(one.exitCode, 2);
+  EXPECT_THAT(one.err, HasSubstr("\"coord\" is missing"));
+}
+
 TEST_F(Quantize, SaysWhatIsMissing) {
   const ProgramRun one = quantize("'" + path("0.npy") + "'");
   EXPECT_EQ(one.exitCode, 2);

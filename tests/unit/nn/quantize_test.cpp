@@ -184,9 +184,9 @@ OnnxBuilder floatNetwork(int opset = 17) {
   return b;
 }
 
-std::vector<Tensor> samples(int count) {
-  std::vector<Tensor> all;
-  for (int i = 0; i < count; ++i) all.push_back(randomTensor({1, 2, 8, 8, 8}, 50 + static_cast<unsigned>(i)));
+std::vector<nn::Sample> samples(int count) {
+  std::vector<nn::Sample> all;
+  for (int i = 0; i < count; ++i) all.push_back({randomTensor({1, 2, 8, 8, 8}, 50 + static_cast<unsigned>(i))});
   return all;
 }
 

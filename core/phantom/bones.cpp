@@ -179,6 +179,7 @@ class Skeleton {
       const double zWall = std::min(z, m_a.apexZ - 0.2 * m_a.height());
       Point3 p = onWall(side, 50 * kDegree, zWall, m_a.female ? 24 : 30);
       p.z = z;
+      p.y = std::min(p.y, m_a.spineY(z) + 40);  // under the skin of a bent back
       const double width = mix(38, 10, t);
       const Vec3 outward = normalized({side * 0.75, 0.66, 0});
       if (k > 0) flatBone(last, p, 0.5 * (width + lastWidth), 2.6, outward);

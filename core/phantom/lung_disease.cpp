@@ -1,5 +1,8 @@
 #include "core/phantom/lung_disease.h"
 
+#include "core/phantom/mediastinum.h"
+#include "core/phantom/vessel_tree.h"
+
 namespace lynceus::phantom {
 namespace {
 
@@ -113,25 +116,40 @@ class Painter {
   // Signed distance to the side of a fissure on which `height` does not lie.
   static double beyond(double height, double own) { return height * own > 0 ? -std::abs(height) : std::abs(height); }
 
-  // Fills a part of one lobe; airways in it stay open.
+  // Fills a segment of one lobe, wide at the pleura and narrow at the hilum; airways in it stay open. Never a ball:
+  // that would be a mass.
   void consolidation() {
-    const Shape shape = area(13, 62);
-    const double oblique = m_fields.sample(kOblique, shape.a), horizontal = m_fields.sample(kHorizontal, shape.a);
-    const bool bounded = horizontal < 55;
+    Point3 base;
+    if (!pointAtDepth(m_a, m_fields, m_random, m_random.range(1, 6), m_random.chance(0.8), base)) return;
+    const Point3 hilum = m_a.pose.toPatient(lobeRoots(m_a, lobeAt(m_a, m_a.pose.toModel(base))).artery);
+    const double length = norm(base - hilum), from = m_random.range(0.1, 0.75) * length;
+    const Vec3 axis = normalized(base - hilum), flat = frameAround(axis).first;
+    const double angle = std::max(m_random.logRange(0.28, 1.5), 20 / length), squeeze = m_random.range(1, 2);
+    const double oblique = m_fields.sample(kOblique, base), horizontal = m_fields.sample(kHorizontal, base);
+    const bool bounded = oblique > 0 && horizontal < 55;
     const uint64_t key = m_a.seed + 75 + m_list.size();
-    addDense(around(shape, 45), [&](const Point3& p) {
-      double d = shape.distance(p) + 8 * valueNoise(p, 20, key);
-      d = std::max(d, beyond(m_fields.sample(kOblique, p), oblique));
-      return bounded && oblique > 0 ? std::max(d, beyond(m_fields.sample(kHorizontal, p), horizontal)) : d;
-    });
-    m_list.push_back({"consolidation", shape.bounds()});
+    const auto distance = [&](const Point3& p) {
+      const Vec3 d = p - hilum;
+      const double along = dot(d, axis), sheet = dot(d, flat);
+      const double across =
+          std::sqrt(std::max(0.0, dot(d, d) - along * along) + (squeeze * squeeze - 1) * sheet * sheet);
+      const double uneven = 10 * valueNoise(p, 24, key) + 6 * valueNoise(p, 10, key + 1);
+      double wedge = std::max(across - along * std::tan(std::min(angle, 1.2)), from - along) + uneven;
+      wedge = std::max(wedge, beyond(m_fields.sample(kOblique, p), oblique));
+      return bounded ? std::max(wedge, beyond(m_fields.sample(kHorizontal, p), horizontal)) : wedge;
+    };
+    const double reach = 1.3 * length + 20;
+    const detect::BoxMm box{hilum - Vec3{reach, reach, reach}, hilum + Vec3{reach, reach, reach}};
+    addDense(box, distance);
+    const double half = std::max(20.0, length * std::tan(std::min(angle, 1.2)));
+    m_list.push_back({"consolidation", {base - Vec3{half, half, half}, base + Vec3{half, half, half}}});
   }
 
   template <class Distance>
   void addDense(const detect::BoxMm& box, const Distance& distance) {
     m_fields.update(kDense, box, [&](const Point3& p, double old) { return std::min(old, distance(p)); });
     // it fades over about nine millimetres
-    m_fields.update(kOccupied, box, [&](const Point3& p, double old) { return std::min(old, distance(p) - 10); });
+    m_fields.update(kOccupied, box, [&](const Point3& p, double old) { return std::min(old, distance(p) - 9); });
   }
 
   // Fluid has pushed the lung aside already: what lies next to it is squeezed.
@@ -180,12 +198,19 @@ class Painter {
     m_scene.mark("paraseptal-emphysema", kLayerAirwayWalls, first);
   }
 
+  // One or a few that lean on each other, with walls between them.
   void bulla() {
-    const double r = m_random.logRange(8, 32);
+    double r = m_random.logRange(8, 30);
     Point3 p;
-    if (!pointAtDepth(m_a, m_fields, m_random, 0.8 * r, true, p)) return;
+    if (!pointAtDepth(m_a, m_fields, m_random, 0.7 * r, true, p)) return;
     const size_t first = m_scene.layers[kLayerAirwayWalls].size();
-    cyst(p, r);
+    for (int i = 1 + m_random.integer(3); i > 0; --i) {
+      cyst(p, r);
+      const Vec3 normal = inward(m_fields, p);
+      const double next = r * m_random.range(0.4, 0.9);
+      p = p + normalized(cross(normal, m_random.direction())) * (0.8 * (r + next)) - normal * (0.3 * r);
+      r = next;
+    }
     m_scene.mark("bulla", kLayerAirwayWalls, first);
   }
 

@@ -34,8 +34,8 @@ float withNet(float hu, const LungSample& s, double honeycombing, uint64_t seed)
 
 // Consolidation fades through ground glass, in patches of the size of an acinus.
 float withDense(float hu, const LungSample& s, uint64_t seed) {
-  const float d = s.denseMm + 3.5F * noise(s, 9, seed + 47) + 1.8F * noise(s, 3.5, seed + 48);
-  const float glass = 0.4F * step(9, 0, d);
+  const float d = s.denseMm + 2.4F * noise(s, 8, seed + 47) + 1.6F * noise(s, 3.5, seed + 48);
+  const float glass = 0.4F * step(7, 0, d + 2 * s.low);
   return blend(blend(hu, -80, glass), kAirlessHu + 10 * s.fine, step(2.2F, -2.2F, d));
 }
 

@@ -36,6 +36,7 @@ phantom::PhantomOptions optionsOf(const PhantomCommand& command) {
   options.atLeastNodules = command.preset == "demo" ? 3 : 0;
   options.noise = !command.noNoise;
   options.blur = !command.noBlur;
+  options.tame = command.preset == "demo";
   options.lungMask = command.lungMask;
   return options;
 }

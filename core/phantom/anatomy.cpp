@@ -5,8 +5,6 @@
 namespace lynceus::phantom {
 namespace {
 
-constexpr double kSectionExponent = 2.3;  // of the superellipse that a chest looks like from above
-
 double superRadius(double x, double y, double exponent) {
   return std::pow(std::pow(std::abs(x), exponent) + std::pow(std::abs(y), exponent), 1 / exponent);
 }
@@ -50,7 +48,38 @@ double valueNoise(const Point3& p, double scaleMm, uint64_t key) {
   return mix(mix(row(0, 0), row(1, 0), fy), mix(row(0, 1), row(1, 1), fy), fz);
 }
 
-Anatomy Anatomy::draw(uint64_t seed) {
+namespace {
+
+// What makes one patient's chest unlike another's, beyond size.
+void drawVariation(Anatomy& a, bool tame) {
+  Random random(a.seed, kStreamVariation);
+  const auto unusual = [&](double share) { return random.chance(tame ? 0 : share); };
+  a.sectionExponent = random.range(2.05, 2.6);
+  a.gutterMm = random.range(23, 33);
+  a.asymmetry = tame ? 0 : random.range(-0.05, 0.05);
+  if (unusual(0.35)) a.pose.lateralMm = random.range(2, 11) * random.sign();
+  a.pose.lateralPhase = random.range(0, 2 * std::numbers::pi);
+  a.pose.lateralLengthMm = random.range(40, 75);
+  if (unusual(0.15)) a.spineBowMm += random.range(6, 16);  // kyphosis
+  if (unusual(0.12)) (random.chance(0.7) ? a.domeRightZ : a.domeLeftZ) += random.range(15, 38);
+  a.diaphragmLumpsMm = random.logRange(0.3, unusual(0.3) ? 5 : 1.2);
+  a.fatLumpsMm = unusual(0.5) ? random.range(0.05, 0.16) * a.fatMm : 0;
+  a.hilarLumpsMm = random.range(0.5, 3.5);
+  if (unusual(0.25)) a.heartScale *= random.range(1.08, 1.28);
+  if (unusual(0.3)) a.aortaBowMm = random.range(3, 15);
+  a.aortaWidth = random.range(0.92, 1.12) * (unusual(0.12) ? random.range(1.1, 1.35) : 1);
+  a.fissureMm = random.logRange(0.07, 0.32);
+  a.fissureGaps = random.uniform();
+  a.leftMinorFissure = unusual(0.12);
+  a.armsDown = unusual(0.1);
+  // from a deep breath to a shallow one
+  a.lungHu = tame ? random.range(-875, -835) : mix(-895.0, random.chance(0.12) ? -700.0 : -800.0, random.uniform());
+  a.lungHu -= 22 * a.disease.centrilobular;
+}
+
+}  // namespace
+
+Anatomy Anatomy::draw(uint64_t seed, bool tame) {
   Random random(seed, kStreamAnatomy);
   Anatomy a;
   a.seed = seed;
@@ -67,8 +96,6 @@ Anatomy Anatomy::draw(uint64_t seed) {
   a.breastMm = a.female ? random.range(18, 45) : 0;
   a.heartScale = size * random.range(0.9, 1.15);
   a.spineBowMm = random.range(24, 42);
-  a.emphysema = random.chance(0.3) ? random.uniform() : 0;
-  a.lungHu = -835 - 45 * (inflation - 0.9) / 0.2 + random.range(-18, 18) - 25 * a.emphysema;
   a.dependentHu = random.range(20, 75);
   a.contrast = random.chance(0.45);
   if (a.contrast) {
@@ -82,6 +109,8 @@ Anatomy Anatomy::draw(uint64_t seed) {
   }
   a.table = random.chance(0.8);
   a.pose = drawPose(random);
+  a.disease = Disease::draw(seed, tame);
+  drawVariation(a, tame);
   return a;
 }
 
@@ -102,7 +131,7 @@ double Anatomy::spineY(double z) const {
   return 0.72 * halfDepthMm - spineBowMm * fromMiddle * fromMiddle;
 }
 
-double Anatomy::cavityCentreY(double z) const { return spineY(z) + 25 - cavityHalfDepth(z); }
+double Anatomy::cavityCentreY(double z) const { return spineY(z) + gutterMm - cavityHalfDepth(z); }
 
 double Anatomy::sternumY(double z) const { return cavityCentreY(z) - cavityHalfDepth(z) - 7; }
 
@@ -129,7 +158,8 @@ double Anatomy::skin(const Point3& p) const {
 
 double Anatomy::cavity(const Point3& p) const {
   const double a = cavityHalfWidth(p.z), b = cavityHalfDepth(p.z);
-  const double side = (superRadius(p.x / a, (p.y - cavityCentreY(p.z)) / b, kSectionExponent) - 1) * std::min(a, b);
+  const double side =
+      (superRadius(p.x / (a * sideWidth(p.x)), (p.y - cavityCentreY(p.z)) / b, sectionExponent) - 1) * std::min(a, b);
   const double top = p.z - apexZ;
   return smoothMax(side, top, 8) + 1.6 * valueNoise(p, 34, seed + 12) + 0.8 * valueNoise(p, 13, seed + 13);
 }
@@ -161,7 +191,8 @@ double Anatomy::diaphragmZ(const Point3& p) const {
   const double q2 = outward + dy * dy;
   const double backward = smoothStep(-0.6, 0.9, dy);
   const double drop = (0.34 + 0.66 * std::max(backward, 0.75 * outward / (q2 + 1e-6))) * (dome - baseZ) * 1.08;
-  return dome - drop * std::pow(q2, 0.95) + 4.0 * valueNoise({p.x, p.y, 0}, 42, seed + 14);
+  return dome - drop * std::pow(q2, 0.95) + 4.0 * valueNoise({p.x, p.y, 0}, 42, seed + 14) +
+         diaphragmLumpsMm * valueNoise({p.x, p.y, 0}, 17, seed + 19);
 }
 
 Shape Anatomy::heart(double coverMm) const {
@@ -187,11 +218,33 @@ double Anatomy::mediastinum(const Point3& p, const std::vector<Shape>& vessels) 
   double d = std::abs(p.x - shift + 4 * valueNoise(p, 26, seed + 15)) - halfWidth;
   d = smoothMin(d, heart(4).distance(p), 10);
   for (const Shape& vessel : vessels) d = smoothMin(d, vessel.distance(p) - 2.2, 5);
+  if (std::abs(d) < 12) d -= hilarLumpsMm * valueNoise(p, 13, seed + 20);
   return d;
+}
+
+double Anatomy::effusionMm(const Point3& p) const {
+  const int side = p.x < 0 ? 0 : 1;
+  const double most = disease.effusionMm[side];
+  if (most <= 0) return 0;
+  const double backward = (p.y - cavityCentreY(p.z)) / halfDepthMm;  // the patient lies on the back
+  const double top = disease.effusionLevel[side];
+  return most * smoothStep(top - 0.12, top + 0.3, level(p.z)) * smoothStep(-0.75, 0.95, backward);
+}
+
+double Anatomy::pleuralLayerMm(const Point3& p) const {
+  double layer = effusionMm(p);
+  if (fatLumpsMm > 0) layer += fatLumpsMm * std::max(0.0, valueNoise(p, 19, seed + 31) + 0.15);
+  const double cap = disease.apicalCapMm[p.x < 0 ? 0 : 1];
+  if (cap > 0) {
+    const double uneven = 0.55 + 0.6 * valueNoise(p, 11, seed + 32) + 0.3 * valueNoise(p, 4.5, seed + 33);
+    layer += cap * smoothStep(0.2, 0.04, level(p.z)) * std::max(0.0, uneven);
+  }
+  return layer;
 }
 
 double Anatomy::lung(const Point3& p, double cavityDistance, const std::vector<Shape>& vessels) const {
   double d = cavityDistance + 0.4;
+  if (d > -50 && d < 25) d += pleuralLayerMm(p);
   if (d > 25) return d;
   d = smoothMax(d, diaphragmZ(p) - p.z, 5);
   if (d > 25) return d;

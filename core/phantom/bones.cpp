@@ -10,7 +10,8 @@ constexpr double kDegree = std::numbers::pi / 180;
 
 class Skeleton {
  public:
-  Skeleton(const Anatomy& anatomy, Scene& scene) : m_a(anatomy), m_scene(scene), m_random(anatomy.seed, kStreamBones) {
+  Skeleton(const Anatomy& anatomy, Scene& scene)
+      : m_a(anatomy), m_scene(scene), m_random(anatomy.seed, kStreamBones), m_wear(anatomy.seed, kStreamJoints) {
     m_pitch = anatomy.height() / 11.2;
     m_cortexHu = m_random.range(520, 850);
     m_marrowHu = m_random.range(70, 200);
@@ -26,6 +27,7 @@ class Skeleton {
     for (const double side : {-1.0, 1.0}) {
       clavicle(side);
       scapula(side);
+      if (m_a.armsDown) arm(side);
     }
   }
 
@@ -66,12 +68,25 @@ class Skeleton {
     }
     flatBone(at(0, 33, -5), at(0, 53, -17), 6, 2.6, {1, 0, 0});  // spinous process
     m_scene.add(kLayerCanal, drum(at(0, 21, 0), {7.5 * size, 7 * size, m_pitch / 2 + 1}, axes, 28));
+    osteophytes(at(0, 0, 0) - up * (m_pitch / 2), size, axes);
+  }
+
+  // Spurs at the rim of a disc reach into the lung, more on the right, where no aorta pulses against them.
+  void osteophytes(const Point3& disc, double size, const std::array<Vec3, 3>& axes) {
+    for (const double side : {-1.0, 1.0}) {
+      if (!m_wear.chance(m_a.disease.jointWear * (side < 0 ? 0.75 : 0.35))) continue;
+      const double reach = m_wear.range(2, 7) * (0.5 + m_a.disease.jointWear), angle = m_wear.range(-0.9, 0.5);
+      const Point3 c =
+          disc + axes[0] * (side * 15.5 * size * std::cos(angle)) + axes[1] * (12.5 * size * std::sin(angle));
+      const Vec3 semi{reach, reach * m_wear.range(0.8, 1.6), m_wear.range(2, 5)};
+      m_scene.addMarked("osteophyte", kLayerCortex, ellipsoid(c, semi, axes, m_wear.range(0.35, 0.9) * m_cortexHu));
+    }
   }
 
   // On the outer side of the cavity: angle 0 at the back, 180 degrees at the front.
   Point3 onWall(double side, double angle, double z, double outMm) const {
-    const double a = m_a.cavityHalfWidth(z) + outMm, b = m_a.cavityHalfDepth(z) + outMm;
-    const double e = 2 / 2.3;
+    const double a = m_a.cavityHalfWidth(z) * m_a.sideWidth(side) + outMm, b = m_a.cavityHalfDepth(z) + outMm;
+    const double e = 2 / m_a.sectionExponent;
     const double s = std::sin(angle), c = std::cos(angle);
     return {side * a * std::pow(std::abs(s), e), m_a.cavityCentreY(z) + b * std::copysign(std::pow(std::abs(c), e), c),
             z};
@@ -95,7 +110,26 @@ class Skeleton {
       flatBone(last, next, halfWidth, halfThickness, outward);
       last = next;
     }
-    if (i < 10) cartilage(i, side, last, end);
+    if (i < 10) {
+      ribEnd(i, last);
+      cartilage(i, side, last, end);
+    }
+  }
+
+  // Where bone meets cartilage a worn joint swells, also towards the lung; the first rib's most of all.
+  void ribEnd(int i, const Point3& end) {
+    const double wear = m_a.disease.jointWear;
+    if (!m_wear.chance(i == 0 ? 0.4 + 0.5 * wear : 0.6 * wear)) return;
+    const Vec3 into = normalized({-end.x, -1.3 * (end.y - m_a.cavityCentreY(end.z)), m_wear.range(-12, 12)});
+    const auto [u, v] = frameAround(into);
+    const double r = m_wear.range(3.5, 6) + (i == 0 ? 1.5 : 0);
+    const Point3 c = end + into * (m_wear.range(0.5, 4.5) * (0.4 + wear)) + v * m_wear.range(-3, 3);
+    const Vec3 semi{r, r * m_wear.range(0.8, 1.5), r * m_wear.range(0.7, 1.1)};
+    m_scene.addMarked("rib-end", kLayerCartilage, ellipsoid(c, semi, {u, v, into}, 75));
+    for (int k = m_wear.integer(2 + static_cast<int>(4 * wear)); k > 0; --k) {
+      const Point3 at = c + m_wear.direction() * (0.5 * r);
+      m_scene.add(kLayerCortex, ellipsoid(at, Vec3{1, 1, 1} * m_wear.range(1.2, 0.6 * r), m_wear.range(250, 800)));
+    }
   }
 
   void cartilage(int i, double side, Point3 last, double end) {
@@ -107,6 +141,11 @@ class Skeleton {
       const double z = mix(last.z, z1, 0.45 * t * t);
       const Point3 next = onWall(side, mix(end, front, t), z, 6);
       m_scene.add(kLayerCartilage, tube(last, next, 5, 4.6, hu));
+      if (m_wear.chance(0.7 * m_a.disease.jointWear)) {
+        const Point3 at = mix(last, next, m_wear.uniform()) + m_wear.direction() * 3;
+        const Vec3 semi{m_wear.range(1, 3.5), m_wear.range(1, 3), m_wear.range(1, 3)};
+        m_scene.addMarked("calcified-rib-cartilage", kLayerCortex, ellipsoid(at, semi, m_wear.range(180, 550)));
+      }
       last = next;
     }
   }
@@ -140,6 +179,7 @@ class Skeleton {
       const double zWall = std::min(z, m_a.apexZ - 0.2 * m_a.height());
       Point3 p = onWall(side, 50 * kDegree, zWall, m_a.female ? 24 : 30);
       p.z = z;
+      p.y = std::min(p.y, m_a.spineY(z) + 40);  // under the skin of a bent back
       const double width = mix(38, 10, t);
       const Vec3 outward = normalized({side * 0.75, 0.66, 0});
       if (k > 0) flatBone(last, p, 0.5 * (width + lastWidth), 2.6, outward);
@@ -149,9 +189,18 @@ class Skeleton {
     }
   }
 
+  // Beside the chest where the patient cannot lift it; the outer shapes come last as the first one drawn stays.
+  void arm(double side) {
+    const double x = side * (m_a.halfWidthMm + 78 + 0.9 * m_a.fatMm), top = m_a.apexZ - 40;
+    const Point3 a{x, m_a.cavityCentreY(0) + 30, top}, b{x + side * 12, m_a.cavityCentreY(0) + 40, m_a.baseZ - 60};
+    m_scene.add(kLayerOrgans, tube(a, b, 32, 28, 50));
+    m_scene.add(kLayerOrgans, tube(a, b, 36 + 0.4 * m_a.fatMm, 32 + 0.4 * m_a.fatMm, -100));
+    bone(a, b, 11, 10);
+  }
+
   const Anatomy& m_a;
   Scene& m_scene;
-  Random m_random;
+  Random m_random, m_wear;
   double m_pitch, m_cortexHu, m_marrowHu;
 };
 

@@ -2,6 +2,9 @@
 
 #include "core/parallel.h"
 #include "core/phantom/bones.h"
+#include "core/phantom/distractor.h"
+#include "core/phantom/implants.h"
+#include "core/phantom/lung_disease.h"
 #include "core/phantom/mediastinum.h"
 #include "core/phantom/random.h"
 #include "core/phantom/render.h"
@@ -77,8 +80,8 @@ void addSpicules(const std::vector<Nodule>& nodules, Scene& scene) {
 }  // namespace
 
 Expected<Phantom> makeChest(const PhantomOptions& options, job::Context& context) {
-  const Anatomy anatomy = Anatomy::draw(options.seed);
-  const Scanner scanner = Scanner::draw(options.seed, bodyWidth(anatomy));
+  const Anatomy anatomy = Anatomy::draw(options.seed, options.tame);
+  Scanner scanner = Scanner::draw(options.seed, bodyWidth(anatomy), options.tame);
   const auto geometry = chooseGeometry(options, anatomy, scanner);
   if (!geometry) return passError(geometry);
   context.progress(0, "growing anatomy");
@@ -89,16 +92,21 @@ Expected<Phantom> makeChest(const PhantomOptions& options, job::Context& context
   // a fixed box around the whole chest: the anatomy must not depend on the part that the volume shows
   const double reach = bodyWidth(anatomy) / 2 + 20;
   const Point3 shift = anatomy.pose.shiftMm;
-  const Fields fields(anatomy, vessels, {shift.x - reach, shift.y - 190, shift.z + anatomy.baseZ - 60},
-                      {shift.x + reach, shift.y + 190, shift.z + anatomy.apexZ + 60});
+  Fields fields(anatomy, vessels, {shift.x - reach, shift.y - 190, shift.z + anatomy.baseZ - 60},
+                {shift.x + reach, shift.y + 190, shift.z + anatomy.apexZ + 60});
   addOrgans(anatomy, scene);
   addCentralAirways(anatomy, scene);
   addLungTrees(anatomy, fields, scene);
   addBones(anatomy, scene);
+  addArterialCalcium(anatomy, {vessels.begin(), vessels.begin() + kAortaPieces}, scene);
+  addImplants(anatomy, scene);
   moveToPatient(scene, anatomy.pose);
   if (context.cancelled()) return makeError(ErrorCode::cancelled, "the phantom was stopped before it was complete");
 
-  std::vector<Distractor> distractors = addDistractors(anatomy, fields, scene);
+  std::vector<Distractor> distractors = addLungDisease(anatomy, fields, scene);
+  addDistractors(anatomy, fields, scene);
+  const std::vector<Distractor> marked = listDistractors(scene);
+  distractors.insert(distractors.end(), marked.begin(), marked.end());
   const Point3 last = geometry->toPatient({geometry->size.x - 1.0, geometry->size.y - 1.0, geometry->size.z - 1.0});
   std::vector<Nodule> nodules =
       placeNodules(anatomy, fields, scene, {drawNoduleCount(options), geometry->originMm, last});
@@ -108,6 +116,7 @@ Expected<Phantom> makeChest(const PhantomOptions& options, job::Context& context
   addSpicules(nodules, scene);
 
   const double thickness = options.sliceThicknessMm > 0 ? options.sliceThicknessMm : geometry->spacingMm.z;
+  scanner.adaptNoise(thickness, geometry->spacingMm.z);
   const RenderInput input{anatomy, fields, scene, nodules, scanner, *geometry, thickness, options.blur, options.noise};
   auto hu = render(input, context);
   if (!hu) return passError(hu);

@@ -6,9 +6,9 @@
 
 #include "core/image/volume.h"
 #include "core/job/context.h"
-#include "core/phantom/distractor.h"
 #include "core/phantom/nodule.h"
 #include "core/phantom/scanner.h"
+#include "core/phantom/scene.h"
 
 namespace lynceus::phantom {
 
@@ -23,6 +23,7 @@ struct PhantomOptions {
   bool noise = true;
   bool blur = true;  ///< point spread in the plane; slices keep their thickness
   bool lungMask = false;
+  bool tame = false;  ///< a near-normal patient and an ordinary scan: for demonstrations
 };
 
 struct Phantom {

@@ -1,20 +1,15 @@
-// Harmless things that a detector should not mark: pleural thickening, linear scars, atelectasis, lymph nodes.
+// Harmless small things that a detector should not mark: scars, plaques, lymph nodes, buds, clips.
 #pragma once
-
-#include <string>
-#include <vector>
 
 #include "core/phantom/field.h"
 #include "core/phantom/scene.h"
 
 namespace lynceus::phantom {
 
-struct Distractor {
-  std::string kind;  ///< "pleural-thickening", "linear-scar", "atelectasis", "mediastinal-lymph-node"
-  detect::BoxMm boxMm;
-};
+/// Draws them into `scene` (patient space), marks them there and in kOccupied.
+void addDistractors(const Anatomy& anatomy, Fields& fields, Scene& scene);
 
-/// Draws them into `scene` (patient space) and lists them.
-std::vector<Distractor> addDistractors(const Anatomy& anatomy, const Fields& fields, Scene& scene);
+/// The marks of a scene in patient space as a list.
+std::vector<Distractor> listDistractors(const Scene& scene);
 
 }  // namespace lynceus::phantom

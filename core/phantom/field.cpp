@@ -30,7 +30,7 @@ double muscle(const Anatomy& a, const Point3& p, double skin, double cavity) {
 }
 
 void sampleTissue(const Anatomy& a, const std::vector<Shape>& vessels, const Point3& p, float* out) {
-  for (int i = 0; i < kFieldCount; ++i) out[i] = kFar;
+  for (int i = 0; i < kFieldCount; ++i) out[i] = i == kHaze || i == kHoles || i == kReticular ? 0 : kFar;
   const double skin = a.skin(p);
   out[kSkin] = static_cast<float>(skin);
   if (skin > 8) return;
@@ -44,10 +44,16 @@ void sampleTissue(const Anatomy& a, const std::vector<Shape>& vessels, const Poi
   out[kDiaphragm] = static_cast<float>(a.diaphragmZ(p) - p.z);
   out[kLiver] = static_cast<float>(a.liver(p, cavity));
   out[kLung] = static_cast<float>(a.lung(p, cavity, vessels));
+  const double effusion = a.effusionMm(p);
+  if (effusion > 0.5) {
+    const double aside = 18 - std::abs(p.x);  // beside the spine
+    out[kFluid] = static_cast<float>(std::max({-(cavity + 0.4 + effusion), -double{out[kDiaphragm]} + 2, aside}));
+  }
   if (out[kLung] > 8) return;
   const double oblique = a.obliqueFissure(p);
   out[kOblique] = static_cast<float>(oblique);
-  out[kHorizontal] = static_cast<float>(p.x < 0 && oblique > -4 ? a.horizontalFissure(p) : kFar);
+  out[kHorizontal] =
+      static_cast<float>((p.x < 0 || a.leftMinorFissure) && oblique > -4 ? a.horizontalFissure(p) : kFar);
 }
 
 }  // namespace
@@ -75,7 +81,7 @@ Fields::Fields(const Anatomy& anatomy, const std::vector<Shape>& vessels, const 
         }
       },
       8);
-  for (const FieldId id : {kSkin, kMuscle, kCavity, kLung, kLiver, kOblique, kHorizontal}) normalise(id);
+  for (const FieldId id : {kSkin, kMuscle, kCavity, kLung, kLiver, kOblique, kHorizontal, kFluid}) normalise(id);
 }
 
 // Makes an implicit function a distance near its zero set: f / |grad f|.
@@ -102,6 +108,37 @@ void Fields::normalise(FieldId id) {
       }
     }
   });
+}
+
+void Fields::update(FieldId id, const detect::BoxMm& box, const std::function<double(const Point3&, double)>& value) {
+  const double step = m_grid.stepMm;
+  const Vec3 low = (box.min - m_grid.originMm) * (1 / step), high = (box.max - m_grid.originMm) * (1 / step);
+  const auto first = [](double t) { return std::max(0, static_cast<int>(std::ceil(t))); };
+  const auto last = [](double t, int size) { return std::min(size - 1, static_cast<int>(std::floor(t))); };
+  const int x0 = first(low.x), y0 = first(low.y), z0 = first(low.z);
+  const int x1 = last(high.x, m_grid.size.x), y1 = last(high.y, m_grid.size.y), z1 = last(high.z, m_grid.size.z);
+  if (z1 < z0) return;
+  parallelFor(z1 - z0 + 1, [&](int64_t slice) {
+    const int z = z0 + static_cast<int>(slice);
+    for (int y = y0; y <= y1; ++y) {
+      for (int x = x0; x <= x1; ++x) {
+        float& at = m_values[id][(static_cast<size_t>(z) * m_grid.size.y + y) * m_grid.size.x + x];
+        at = static_cast<float>(value(m_grid.originMm + Vec3{x * step, y * step, z * step}, at));
+      }
+    }
+  });
+}
+
+void Fields::occupy(const Shape& shape) {
+  const Vec3 near{20, 20, 20};  // no nodule reaches farther
+  const detect::BoxMm box = shape.bounds();
+  update(kOccupied, {box.min - near, box.max + near},
+         [&](const Point3& p, double old) { return std::min(old, shape.distance(p)); });
+}
+
+detect::BoxMm Fields::bounds() const {
+  const image::Int3& n = m_grid.size;
+  return {m_grid.originMm, m_grid.originMm + Vec3{n.x - 1.0, n.y - 1.0, n.z - 1.0} * m_grid.stepMm};
 }
 
 double Fields::sample(FieldId id, const Point3& p) const {

@@ -1,6 +1,7 @@
 // Smooth quantities of the chest sampled on a coarse grid in patient space, to be interpolated at each voxel.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "core/phantom/anatomy.h"
@@ -20,6 +21,12 @@ enum FieldId {
   kTextureLow,
   kTextureFine,
   kSepta,
+  kFluid,      ///< pleural effusion
+  kDense,      ///< lung without air: consolidation, atelectasis
+  kHaze,       ///< share of tissue added to the lung, negative where some is missing
+  kHoles,      ///< emphysema, 0..1
+  kReticular,  ///< fibrosis, 0..1
+  kOccupied,   ///< anything drawn by disease or as a distractor: no nodule may lie in it
   kFieldCount
 };
 
@@ -37,8 +44,17 @@ class Fields {
   const FieldGrid& grid() const { return m_grid; }
   /// Trilinear value at a patient point; the border value outside.
   double sample(FieldId id, const Point3& patient) const;
+  /// Whether a sphere lies clear of disease and distractors, so that a nodule there is seen for what it is.
+  bool hasRoom(const Point3& patient, double radiusMm) const { return sample(kOccupied, patient) > radiusMm; }
   /// The line of grid.size.x values at (y, z), interpolated in y and z.
   void line(FieldId id, double y, double z, float* out) const;
+
+  /// Replaces the value at each grid point of the box (patient, mm) by `value(point, old)`. Runs on all threads.
+  void update(FieldId id, const detect::BoxMm& box, const std::function<double(const Point3&, double)>& value);
+  /// Marks the shape (patient) and what lies near it in kOccupied.
+  void occupy(const Shape& shape);
+  /// The box of the whole grid.
+  detect::BoxMm bounds() const;
 
  private:
   void normalise(FieldId id);

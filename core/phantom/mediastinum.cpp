@@ -31,6 +31,41 @@ void addTube(std::vector<Shape>& out, const std::vector<Station>& s, double hu) 
 // Coordinates of the mediastinum are given for a chest of 250 mm; y counts from the trachea at the carina.
 double hilarScale(const Anatomy& a) { return a.halfWidthMm / 125; }
 
+// A part of the stomach that has slid up behind the heart.
+void hernia(const Anatomy& a, Scene& scene) {
+  Random random(a.seed, kStreamBowel);
+  random.next();
+  const double r = random.range(14, 30), z = a.domeLeftZ + random.range(-5, 20);
+  const Point3 c{random.range(0, 14), a.spineY(z) - 24 - r, z};
+  scene.addMarked("hiatal-hernia", kLayerMediastinal, ellipsoid(c, {1.2 * r, 0.9 * r, r}, random.range(25, 60)));
+  const Vec3 gas = Vec3{0.7, 0.35, 0.6} * (r * random.range(0.5, 1));
+  if (random.chance(0.7)) scene.add(kLayerAirwayLumen, ellipsoid(c + Vec3{0, -0.4 * r, 0}, gas, -950));
+}
+
+// Loops of colon under the diaphragm: gas with walls and folds, and stool with bubbles in it.
+void bowel(const Anatomy& a, Scene& scene) {
+  Random random(a.seed, kStreamBowel + 100);
+  const bool interposed = random.chance(0.08);  // between liver and diaphragm
+  for (int loop = 1 + random.integer(4); loop > 0; --loop) {
+    const double side = interposed && random.chance(0.5) ? -1 : 1;
+    const double dome = side < 0 ? a.domeRightZ : a.domeLeftZ;
+    Point3 p{side * random.range(0.25, 0.75) * a.halfWidthMm,
+             a.cavityCentreY(dome) - random.range(0.1, 0.7) * a.halfDepthMm, dome - random.range(26, 75)};
+    const bool stool = random.chance(0.4);
+    for (int i = 2 + random.integer(4); i > 0; --i) {
+      const double r = random.range(9, 19);
+      scene.add(kLayerOrgans, ellipsoid(p, {r + 2, r + 2, r + 2}, 38));
+      if (!stool) scene.add(kLayerGas, ellipsoid(p, {r, r * random.range(0.8, 1), r * random.range(0.8, 1)}, -960));
+      for (int k = stool ? 14 : 0; k > 0; --k) {
+        const double bubble = random.range(0.8, 3);
+        scene.add(kLayerGas, ellipsoid(p + random.direction() * (0.8 * r * random.uniform()), Vec3{1, 1, 1} * bubble,
+                                       random.range(-800, -200)));
+      }
+      p = p + normalized(Vec3{random.range(-1, 1), random.range(-1, 1), random.range(-0.8, 0.3)}) * (1.35 * r);
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Shape> greatVessels(const Anatomy& a) {
@@ -38,18 +73,18 @@ std::vector<Shape> greatVessels(const Anatomy& a) {
   const auto at = [s, y](double x, double dy, double z) { return Point3{x * s, y + dy * s, z * s}; };
   const auto along = [&](double x, double dy, double z) { return Point3{x * s, a.spineY(z * s) + dy, z * s}; };
   Random random(a.seed, kStreamMediastinum);
-  const double wide = s * random.range(0.92, 1.12);
+  const double wide = s * random.range(0.92, 1.12), aorta = wide * a.aortaWidth, bow = a.aortaBowMm;
   std::vector<Shape> v;
   addTube(v,
-          {{at(0, -34, -44), 14 * wide},
-           {at(-12, -38, -20), 15 * wide},
-           {at(-15, -36, 8), 15 * wide},
-           {at(-4, -26, 29), 14 * wide},
-           {at(14, -6, 34), 13 * wide},
-           {at(23, 12, 22), 12.5 * wide},
-           {along(23, -9, 0), 12.5 * wide},
-           {along(22, -12, -60), 12 * wide},
-           {along(15, -22, -110), 11.5 * wide},
+          {{at(0, -34, -44), 14 * aorta},
+           {at(-12, -38, -20), 15 * aorta},
+           {at(-15 - 0.4 * bow, -36, 8), 15 * aorta},
+           {at(-4, -26, 29 + 0.5 * bow), 14 * aorta},
+           {at(14, -6, 34 + 0.7 * bow), 13 * aorta},
+           {at(23 + 0.4 * bow, 12, 22), 12.5 * aorta},
+           {along(23 + 0.8 * bow, -9, 0), 12.5 * aorta},
+           {along(22 + bow, -12, -60), 12 * aorta},
+           {along(15 - 0.8 * bow, -22, -110), 11.5 * aorta},
            {along(8, -26, -230), 11 * wide}},
           a.aortaHu);
   addTube(
@@ -140,6 +175,8 @@ void addOrgans(const Anatomy& a, Scene& scene) {
   Shape bubble =
       ellipsoid(stomach + Vec3{0, -0.42 * b * (1 - gas) - 2, 4}, {0.30 * w * gas, 0.40 * b * gas, 28 * gas}, -960);
   scene.add(kLayerGas, bubble);
+  if (a.disease.hiatalHernia) hernia(a, scene);
+  bowel(a, scene);
   if (random.chance(0.6)) {  // the splenic flexure of the colon
     const Point3 flexure{0.62 * w, yc - 0.25 * b, dome - random.range(70, 90)};
     scene.add(kLayerOrgans, ellipsoid(flexure, {24, 22, 20}, 35));

@@ -7,13 +7,15 @@
 
 namespace lynceus::phantom {
 
+constexpr int kAortaPieces = 36;
+
 /// Where the trees of one lobe start.
 struct LobeRoots {
   Point3 artery, vein;
   Vec3 airwaySide;  ///< from the artery towards the airway that runs with it
 };
 
-/// Great vessels as tubes: they are drawn, and the lungs keep clear of them.
+/// Great vessels as tubes: they are drawn, and the lungs keep clear of them. The first kAortaPieces are the aorta.
 std::vector<Shape> greatVessels(const Anatomy& anatomy);
 
 /// Start of artery, airway and vein of a lobe. @param lobe  0 right upper, 1 middle, 2 right lower, 3 left upper, 4

@@ -5,6 +5,7 @@
 #include <omp.h>
 
 #include "core/parallel.h"
+#include "core/phantom/parenchyma.h"
 
 namespace lynceus::phantom {
 namespace {
@@ -43,8 +44,9 @@ class SliceRenderer {
   void renderSlice(int slice, int16_t* out) {
     const image::Geometry& g = m_in.geometry;
     const double centre = g.originMm.z + slice * g.spacingMm.z;
-    const int planes = std::max(1, static_cast<int>(std::ceil(m_in.sliceThicknessMm / kPlaneMm - 1e-9)));
-    m_planeMm = m_in.sliceThicknessMm / planes;
+    const double reach = m_in.sliceThicknessMm + breathing(centre);  // what moves is smeared
+    const int planes = std::max(1, static_cast<int>(std::ceil(reach / kPlaneMm - 1e-9)));
+    m_planeMm = reach / planes;
     m_rampMm = 0.5 * (g.spacingMm.x + m_planeMm);
     std::fill(m_sum.begin(), m_sum.end(), 0.0F);
     for (int i = 0; i < planes; ++i) {
@@ -52,8 +54,13 @@ class SliceRenderer {
       for (size_t k = 0; k < m_sum.size(); ++k) m_sum[k] += m_plane[k];
     }
     for (float& hu : m_sum) hu /= static_cast<float>(planes);
+    doubleHeart(centre);
     if (m_in.blur) sharpen();
-    if (m_in.noise) addNoise(slice, centre);
+    if (m_in.noise) {
+      addMetalStreaks(slice, centre);
+      addNoise(slice, centre);
+      addStarvation(centre);
+    }
     finish(out);
   }
 
@@ -79,12 +86,15 @@ class SliceRenderer {
     }
     drawLayer(kLayerSolid, slice, z);
     drawNodules(z, true);
-    for (const Layer layer : {kLayerCartilage, kLayerCortex, kLayerMarrow, kLayerCanal}) drawLayer(layer, slice, z);
+    for (const Layer layer : {kLayerCalcium, kLayerCartilage, kLayerCortex, kLayerMarrow, kLayerCanal, kLayerMetal}) {
+      drawLayer(layer, slice, z);
+    }
   }
 
   // Skin, fat, muscle, what fills the cavity, diaphragm and liver.
   void bodyRow(int y, double z) {
-    for (const FieldId id : {kSkin, kMuscle, kCavity, kLung, kDiaphragm, kLiver, kTextureLow, kTextureFine, kSepta}) {
+    for (const FieldId id :
+         {kSkin, kMuscle, kCavity, kLung, kDiaphragm, kLiver, kTextureLow, kTextureFine, kSepta, kFluid}) {
       m_in.fields.line(id, yOf(y), z, m_rows[id].data());
     }
     float* row = m_plane.data() + static_cast<size_t>(y) * static_cast<size_t>(m_nx);
@@ -124,6 +134,7 @@ class SliceRenderer {
     float hu = -98 + 16 * fine + 55 * std::clamp(1 - std::abs(septum + 0.25F) / 0.05F, 0.0F, 1.0F);
     const float below = field(kDiaphragm, x);
     hu = mixHu(hu, 50, cover(-below) * cover(below - 3.4F));
+    hu = mixHu(hu, 8 + 4 * fine, cover(field(kFluid, x)));
     return mixHu(hu, organ + 5 * fine + 4 * field(kTextureLow, x), cover(field(kLiver, x)));
   }
 
@@ -131,33 +142,41 @@ class SliceRenderer {
   float outside(int x, int y) const {
     if (!m_in.anatomy.table) return kAir;
     const auto px = static_cast<float>(xOf(x)) - static_cast<float>(m_in.anatomy.pose.shiftMm.x);
-    if (std::abs(px) > 215) return kAir;
-    const float depth = static_cast<float>(yOf(y)) - (m_tableTopY - px * px / 900);
-    const float lower = 38 - px * px / 2400;
+    const Scanner::Table& t = m_in.scanner.table;
+    if (std::abs(px) > static_cast<float>(t.halfWidthMm)) return kAir;
+    const float sag = px * px / static_cast<float>(t.sagMm);
+    const float depth = static_cast<float>(yOf(y)) - (m_tableTopY - sag);
+    const float lower = static_cast<float>(t.heightMm) - 0.4F * sag;
     if (depth < -m_ramp || depth > lower + 3) return kAir;
     const float shell = std::max(cover(std::abs(depth - 1) - 1), cover(std::abs(depth - lower) - 1));
-    return mixHu(depth > 1 && depth < lower ? -930 : kAir, -150, shell);
+    return mixHu(depth > 1 && depth < lower ? static_cast<float>(t.fillHu) : kAir, static_cast<float>(t.shellHu),
+                 shell);
   }
 
   void lungRow(int y, double z) {
-    for (const FieldId id : {kLung, kOblique, kHorizontal, kTextureLow, kTextureFine}) {
+    for (const FieldId id :
+         {kLung, kOblique, kHorizontal, kTextureLow, kTextureFine, kHaze, kHoles, kReticular, kDense}) {
       m_in.fields.line(id, yOf(y), z, m_rows[id].data());
     }
     const Anatomy& a = m_in.anatomy;
     const Point3 middle = a.pose.toModel({a.pose.shiftMm.x, yOf(y), z});
     const auto base = static_cast<float>(
         a.lungHu + a.dependentHu * std::clamp((middle.y - a.cavityCentreY(middle.z)) / a.halfDepthMm, -1.0, 1.0));
-    const auto holes = static_cast<float>(85 * a.emphysema);
-    const float thin = 0.22F / m_ramp;  // a fissure is a quarter of a millimetre of tissue
     float* row = m_plane.data() + static_cast<size_t>(y) * static_cast<size_t>(m_nx);
     for (int x = 0; x < m_nx; ++x) {
       const float lung = cover(field(kLung, x));
       if (lung <= 0) continue;
-      const float low = field(kTextureLow, x);
-      float hu = base + 26 * low + 20 * field(kTextureFine, x) - holes * std::clamp((low - 0.12F) * 5, 0.0F, 1.0F);
-      const float fissure = std::min(std::abs(field(kOblique, x)), std::abs(field(kHorizontal, x)));
-      if (fissure < m_ramp) hu += 850 * thin * (1 - fissure / m_ramp);
-      row[x] = mixHu(row[x], std::max(hu, -990.0F), lung);
+      const LungSample sample{{xOf(x), yOf(y), z},
+                              base,
+                              field(kTextureLow, x),
+                              field(kTextureFine, x),
+                              field(kHaze, x),
+                              field(kHoles, x),
+                              field(kReticular, x),
+                              field(kDense, x),
+                              std::min(std::abs(field(kOblique, x)), std::abs(field(kHorizontal, x))),
+                              m_ramp};
+      row[x] = mixHu(row[x], lungHu(a, sample), lung);
     }
   }
 
@@ -197,8 +216,10 @@ class SliceRenderer {
     const auto hu = static_cast<float>(shape.hu);
     for (int y = top; y <= bottom; ++y) {
       const size_t row = static_cast<size_t>(y) * static_cast<size_t>(m_nx);
+      if (shape.inLung) m_in.fields.line(kLung, yOf(y), z, m_rows[kLung].data());
       for (int x = left; x <= right; ++x) {
-        const float alpha = strength * cover(static_cast<float>(shape.distance({xOf(x), yOf(y), z})));
+        float alpha = strength * cover(static_cast<float>(shape.distance({xOf(x), yOf(y), z})));
+        if (shape.inLung) alpha = std::min(alpha, cover(field(kLung, x)));
         const size_t i = row + static_cast<size_t>(x);
         if (alpha <= m_alpha[i]) continue;
         m_alpha[i] = alpha;
@@ -260,7 +281,8 @@ class SliceRenderer {
   // Deep inside the body fewer photons are left, so there is more noise.
   void addNoise(int slice, double z) {
     const Scanner& s = m_in.scanner;
-    const NoiseModel model{m_in.anatomy.seed, s.noiseWidthMm / m_in.geometry.spacingMm.x, s.noiseHighPass, 0.3};
+    const NoiseModel model{m_in.anatomy.seed, s.noiseWidthMm / m_in.geometry.spacingMm.x, s.noiseHighPass,
+                           s.betweenSlices};
     const std::vector<float> noise = noiseSlice(model, m_nx, m_ny, slice);
     const auto sd = static_cast<float>(s.noiseSdHu);
     for (int y = 0; y < m_ny; ++y) {
@@ -273,13 +295,94 @@ class SliceRenderer {
     }
   }
 
+  // Too few photons come through shoulders and arms: streaks from side to side.
+  void addStarvation(double z) {
+    const Anatomy& a = m_in.anatomy;
+    const double level = a.level(a.pose.toModel({a.pose.shiftMm.x, a.pose.shiftMm.y, z}).z);
+    const double share = m_in.scanner.starvation * std::max(smoothStep(0.25, 0.02, level), a.armsDown ? 0.6 : 0.0);
+    if (share < 0.02) return;
+    const auto sd = static_cast<float>(2.2 * share * m_in.scanner.noiseSdHu);
+    for (int y = 0; y < m_ny; ++y) {
+      m_in.fields.line(kSkin, yOf(y), z, m_rows[kSkin].data());
+      float* row = m_sum.data() + static_cast<size_t>(y) * static_cast<size_t>(m_nx);
+      for (int x = 0; x < m_nx; ++x) {
+        const float inside = std::clamp(-field(kSkin, x) / 40, 0.0F, 1.0F);
+        if (inside <= 0) continue;
+        const Point3 p{xOf(x) / 70, yOf(y) / 1.6 + 0.02 * xOf(x), 3.7 * z};
+        row[x] += sd * inside * static_cast<float>(valueNoise(p, 1, a.seed + 61));
+      }
+    }
+  }
+
+  // Metal throws bright and dark rays in its slice.
+  void addMetalStreaks(int slice, double z) {
+    constexpr double kReachMm = 55, kMetalHu = 1800;
+    int drawn = 0;
+    for (const uint32_t i : m_buckets[kLayerMetal][static_cast<size_t>(slice)]) {
+      const Shape& shape = m_in.scene.layers[kLayerMetal][i];
+      const detect::BoxMm box = shape.bounds();
+      if (shape.hu < kMetalHu || z < box.min.z || z > box.max.z || ++drawn > 4) continue;
+      const Point3 c = mix(box.min, box.max, 0.5);
+      const double width = std::min(6.0, 0.5 * (box.max.x - box.min.x + box.max.y - box.min.y));
+      const int rays = 5 + static_cast<int>(i % 4), x0 = pixel(c.x - kReachMm, m_in.geometry.originMm.x, m_nx),
+                x1 = pixel(c.x + kReachMm, m_in.geometry.originMm.x, m_nx),
+                y0 = pixel(c.y - kReachMm, m_in.geometry.originMm.y, m_ny),
+                y1 = pixel(c.y + kReachMm, m_in.geometry.originMm.y, m_ny);
+      for (int y = y0; y <= y1; ++y) {
+        for (int x = x0; x <= x1; ++x) {
+          const double dx = xOf(x) - c.x, dy = yOf(y) - c.y, r = std::sqrt(dx * dx + dy * dy) + width;
+          const double ray = std::cos(rays * std::atan2(dy, dx) + i) * clamp01((kReachMm + width - r) / 20);
+          m_sum[static_cast<size_t>(y) * static_cast<size_t>(m_nx) + static_cast<size_t>(x)] +=
+              static_cast<float>(260 * ray * std::abs(ray) * width / r);
+        }
+      }
+    }
+  }
+
+  int pixel(double mm, double origin, int count) const {
+    return std::clamp(static_cast<int>((mm - origin) / m_in.geometry.spacingMm.x), 0, count - 1);
+  }
+
+  // How far the lung moves at this height while the slice is taken: most at the diaphragm.
+  double breathing(double z) const {
+    const Anatomy& a = m_in.anatomy;
+    const double dome = a.pose.toPatient({0, 0, std::max(a.domeRightZ, a.domeLeftZ)}).z;
+    return m_in.scanner.breathingMm * smoothStep(dome + 45, dome + 8, z);
+  }
+
+  // A heart that beats during the turn is seen twice, and so is the lung beside it.
+  void doubleHeart(double z) {
+    const double way = m_in.scanner.heartbeatMm;
+    if (way <= 0) return;
+    constexpr double kNearMm = 22;
+    const Shape heart = m_in.anatomy.heart().moved(m_in.anatomy.pose);
+    const detect::BoxMm box = heart.bounds();
+    if (z < box.min.z - kNearMm || z > box.max.z + kNearMm) return;
+    m_low = m_sum;
+    const image::Geometry& g = m_in.geometry;
+    const int dx = static_cast<int>(std::lrint(way / g.spacingMm.x)),
+              dy = static_cast<int>(std::lrint(0.5 * way / g.spacingMm.x));
+    for (int y = std::max(dy, pixel(box.min.y - kNearMm, g.originMm.y, m_ny));
+         y <= pixel(box.max.y + kNearMm, g.originMm.y, m_ny); ++y) {
+      for (int x = pixel(box.min.x - kNearMm, g.originMm.x, m_nx);
+           x <= std::min(m_nx - 1 - dx, pixel(box.max.x + kNearMm, g.originMm.x, m_nx)); ++x) {
+        const double share = 0.5 * smoothStep(kNearMm, 4, heart.distance({xOf(x), yOf(y), z}));
+        const size_t at = static_cast<size_t>(y) * static_cast<size_t>(m_nx) + static_cast<size_t>(x);
+        const size_t other = at - static_cast<size_t>(dy) * static_cast<size_t>(m_nx) + static_cast<size_t>(dx);
+        m_sum[at] = mixHu(m_low[at], m_low[other], static_cast<float>(share));
+      }
+    }
+  }
+
   void finish(int16_t* out) const {
+    const auto offset = static_cast<float>(m_in.scanner.huOffset);
     const double cx = 0.5 * (m_nx - 1), cy = 0.5 * (m_ny - 1), radius = 0.5 * std::min(m_nx, m_ny);
     for (int y = 0; y < m_ny; ++y) {
       for (int x = 0; x < m_nx; ++x) {
         const size_t i = static_cast<size_t>(y) * static_cast<size_t>(m_nx) + static_cast<size_t>(x);
         const bool padding = m_in.scanner.circle && (x - cx) * (x - cx) + (y - cy) * (y - cy) > radius * radius;
-        out[i] = padding ? image::kAirHu : static_cast<int16_t>(std::lrint(std::clamp(m_sum[i], -1024.0F, 3071.0F)));
+        out[i] = padding ? image::kAirHu
+                         : static_cast<int16_t>(std::lrint(std::clamp(m_sum[i] + offset, -1024.0F, 3071.0F)));
       }
     }
   }
@@ -301,7 +404,7 @@ class SliceRenderer {
 std::vector<std::vector<uint32_t>> bucketLayer(const std::vector<Shape>& shapes, const RenderInput& in) {
   const image::Geometry& g = in.geometry;
   std::vector<std::vector<uint32_t>> buckets(static_cast<size_t>(g.size.z));
-  const double margin = in.sliceThicknessMm / 2 + g.spacingMm.x + 1;
+  const double margin = 0.5 * (in.sliceThicknessMm + in.scanner.breathingMm) + g.spacingMm.x + 1;
   for (uint32_t i = 0; i < shapes.size(); ++i) {
     const detect::BoxMm box = shapes[i].bounds();
     const double low = (box.min.z - margin - g.originMm.z) / g.spacingMm.z;

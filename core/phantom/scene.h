@@ -1,11 +1,18 @@
 // Everything that is drawn over the smooth tissue fields, in the order in which it is drawn.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "core/phantom/shape.h"
 
 namespace lynceus::phantom {
+
+/// A harmless thing that a detector should not mark.
+struct Distractor {
+  std::string kind;
+  detect::BoxMm boxMm;
+};
 
 /// Later layers cover earlier ones; inside a layer shapes unite. kLayerOrgans lies under the lungs, all others above.
 enum Layer {
@@ -17,11 +24,13 @@ enum Layer {
   kLayerAirwayWalls,
   kLayerLungVessels,
   kLayerAirwayLumen,
-  kLayerSolid,  ///< filled by nodules
+  kLayerSolid,    ///< filled by nodules
+  kLayerCalcium,  ///< in vessels and lymph nodes
   kLayerCartilage,
   kLayerCortex,
   kLayerMarrow,
   kLayerCanal,
+  kLayerMetal,
   kLayerCount
 };
 
@@ -29,6 +38,23 @@ struct Scene {
   std::vector<Shape> layers[kLayerCount];
 
   void add(Layer layer, const Shape& shape) { layers[layer].push_back(shape); }
+
+  /// Shapes of one layer that together are a distractor; the box is taken when all shapes have their place.
+  struct Mark {
+    std::string kind;
+    Layer layer;
+    size_t first, last;
+  };
+  std::vector<Mark> marks;
+
+  /// The shapes of the layer from index `first` on are one distractor.
+  void mark(std::string kind, Layer layer, size_t first) {
+    if (first < layers[layer].size()) marks.push_back({std::move(kind), layer, first, layers[layer].size()});
+  }
+  void addMarked(std::string kind, Layer layer, const Shape& shape) {
+    add(layer, shape);
+    mark(std::move(kind), layer, layers[layer].size() - 1);
+  }
 };
 
 }  // namespace lynceus::phantom

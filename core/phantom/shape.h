@@ -12,12 +12,18 @@ namespace lynceus::phantom {
 struct Pose {
   std::array<Vec3, 3> axes{Vec3{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};  ///< the anatomy's axes in patient space
   Vec3 shiftMm;
+  // a spine that is not straight takes the whole section with it: x += lateral sin(phase + z / length)
+  double lateralMm = 0, lateralPhase = 0, lateralLengthMm = 60;
 
+  Vec3 bend(double z) const {
+    return {lateralMm == 0 ? 0 : lateralMm * std::sin(lateralPhase + z / lateralLengthMm), 0, 0};
+  }
   Vec3 rotate(const Vec3& v) const { return axes[0] * v.x + axes[1] * v.y + axes[2] * v.z; }
-  Point3 toPatient(const Point3& p) const { return rotate(p) + shiftMm; }
+  Point3 toPatient(const Point3& p) const { return rotate(p + bend(p.z)) + shiftMm; }
   Point3 toModel(const Point3& p) const {
     const Vec3 d = p - shiftMm;
-    return {dot(axes[0], d), dot(axes[1], d), dot(axes[2], d)};
+    const Point3 bent{dot(axes[0], d), dot(axes[1], d), dot(axes[2], d)};
+    return bent - bend(bent.z);
   }
 };
 
@@ -31,6 +37,7 @@ struct Shape {
   Vec3 semiAxes;  ///< ellipsoid: half axes; drum: half axes of the section and half height along axes[2]
   double hu = 0;
   double opacity = 1;
+  bool inLung = false;  ///< drawn only where the lung is
 
   /// Signed distance in mm, negative inside; first order near the surface.
   double distance(const Point3& p) const;

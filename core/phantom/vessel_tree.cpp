@@ -6,10 +6,9 @@
 namespace lynceus::phantom {
 namespace {
 
-constexpr double kMurrayExponent = 2.95;
 constexpr int kLobes = 5;
 constexpr double kHilarRadiusMm = 8.5;
-constexpr double kAirwaySmallestMm = 0.75;  // lumen radius below which airways are not drawn
+constexpr double kAirwaySmallestMm = 0.68;  // lumen radius below which airways are not drawn
 
 // Joins the points to one tree, cheapest first, as in Cuntz et al., "One rule to grow them all" (2010): the cost of a
 // link is its length and a share of the path back to the root, so that vessels run straight and give off side branches.
@@ -21,10 +20,10 @@ class Grower {
     m_path.push_back(0);
   }
 
-  Tree grow(double terminalRadiusMm) {
+  Tree grow(double terminalRadiusMm, double murrayExponent) {
     connect();
     straighten();
-    calibrate(terminalRadiusMm);
+    calibrate(terminalRadiusMm, murrayExponent);
     return std::move(m_tree);
   }
 
@@ -111,8 +110,8 @@ class Grower {
     }
   }
 
-  void calibrate(double terminalRadiusMm) {
-    for (TreeNode& n : m_tree) n.radiusMm = terminalRadiusMm * std::pow(n.terminals, 1 / kMurrayExponent);
+  void calibrate(double terminalRadiusMm, double murrayExponent) {
+    for (TreeNode& n : m_tree) n.radiusMm = terminalRadiusMm * std::pow(n.terminals, 1 / murrayExponent);
   }
 
   const Fields& m_fields;
@@ -177,24 +176,34 @@ void addVessels(const Tree& tree, double hu, std::vector<Shape>& out) {
   }
 }
 
-// Airways run beside the arteries: same branches, moved to one side, down to the size that CT still shows.
-void addAirways(Tree tree, const Vec3& side, double calibre, std::vector<Shape>& walls, std::vector<Shape>& lumens) {
+// Airways run beside the arteries: same branches, moved to one side, down to the size that CT still shows. Some are
+// wide (bronchiectasis), some full of mucus.
+void addAirways(const Anatomy& a, int lobe, Tree tree, double calibre, Scene& scene) {
+  const Vec3 side = lobeRoots(a, lobe).airwaySide;
+  const Disease& d = a.disease;
+  const double dilation = d.dilation[lobe];
+  Random random(a.seed, kStreamTrees + 10 + static_cast<uint32_t>(lobe));
   const Point3 root = tree.front().at;
   for (TreeNode& node : tree) {
     const double artery = node.radiusMm;
-    node.radiusMm = std::min(calibre * artery, 3.4);
+    node.radiusMm = std::min(calibre * artery, 3.4) * (artery < 2.2 ? dilation : 1);
     // at the hilum the artery is part of a great vessel, which is wider than the branch that starts in it
     const double keepAway = std::max(artery, kHilarRadiusMm * std::exp(-norm(node.at - root) / 15));
     node.at = node.at + side * (keepAway + node.radiusMm + 0.9);
   }
+  const size_t wallsBefore = scene.layers[kLayerAirwayWalls].size();
   for (size_t i = 1; i < tree.size(); ++i) {
     if (tree[i].radiusMm < kAirwaySmallestMm) continue;
-    drawBranch(tree, i, [&](const Point3& a, const Point3& b, double ra, double rb) {
-      const auto outer = [](double r) { return r + 0.35 + 0.16 * r; };
-      walls.push_back(tube(a, b, outer(ra), outer(rb), 20));
-      lumens.push_back(tube(a, b, ra, rb, -985));
+    const bool plugged = random.chance(tree[i].radiusMm < 2 ? d.plugged : 0);
+    const size_t first = scene.layers[kLayerAirwayWalls].size();
+    drawBranch(tree, i, [&](const Point3& p, const Point3& q, double rp, double rq) {
+      const auto outer = [&](double r) { return r + d.airwayWall * (0.4 + 0.17 * r); };
+      scene.add(kLayerAirwayWalls, tube(p, q, outer(rp), outer(rq), plugged ? 15 : 20));
+      if (!plugged) scene.add(kLayerAirwayLumen, tube(p, q, rp, rq, -985));
     });
+    if (plugged) scene.mark("mucus-plug", kLayerAirwayWalls, first);
   }
+  if (dilation > 1) scene.mark("bronchiectasis", kLayerAirwayWalls, wallsBefore);
 }
 
 }  // namespace
@@ -207,14 +216,15 @@ int lobeAt(const Anatomy& a, const Point3& p) {
 }
 
 Tree growTree(const Fields& fields, const Pose& pose, const Point3& root, std::vector<Point3> points,
-              double terminalRadiusMm) {
-  return Grower(fields, pose, root, std::move(points)).grow(terminalRadiusMm);
+              double terminalRadiusMm, double murrayExponent) {
+  return Grower(fields, pose, root, std::move(points)).grow(terminalRadiusMm, murrayExponent);
 }
 
 void addLungTrees(const Anatomy& a, const Fields& fields, Scene& scene) {
   Random random(a.seed, kStreamTrees);
   const double pitch = random.range(6.6, 8.4);
-  const double terminal = random.range(0.40, 0.54), calibre = random.range(0.62, 0.85);
+  const double terminal = random.range(0.38, 0.50), calibre = random.range(0.62, 0.85);
+  const double exponent = random.range(2.6, 2.95);
   std::array<std::vector<Point3>, kLobes> points[2];
   parallelFor(2, [&](int64_t kind) {
     points[kind] = fillLobes(a, fields, pitch, kStreamTrees + 1 + static_cast<uint32_t>(kind));
@@ -224,14 +234,13 @@ void addLungTrees(const Anatomy& a, const Fields& fields, Scene& scene) {
     const int lobe = static_cast<int>(i / 2), kind = static_cast<int>(i % 2);
     const LobeRoots roots = lobeRoots(a, lobe);
     trees[static_cast<size_t>(i)] = growTree(fields, a.pose, kind == 0 ? roots.artery : roots.vein,
-                                             std::move(points[kind][static_cast<size_t>(lobe)]), terminal);
+                                             std::move(points[kind][static_cast<size_t>(lobe)]), terminal, exponent);
   });
   for (int lobe = 0; lobe < kLobes; ++lobe) {
     const Tree& artery = trees[static_cast<size_t>(2 * lobe)];
     addVessels(artery, a.arteryHu, scene.layers[kLayerLungVessels]);
     addVessels(trees[static_cast<size_t>(2 * lobe + 1)], a.veinHu, scene.layers[kLayerLungVessels]);
-    addAirways(artery, lobeRoots(a, lobe).airwaySide, calibre, scene.layers[kLayerAirwayWalls],
-               scene.layers[kLayerAirwayLumen]);
+    addAirways(a, lobe, artery, calibre, scene);
   }
 }
 

@@ -25,7 +25,7 @@ int lobeAt(const Anatomy& anatomy, const Point3& p);
 
 /// Grows one tree through `points` (anatomy's frame, in the lung).
 Tree growTree(const Fields& fields, const Pose& pose, const Point3& root, std::vector<Point3> points,
-              double terminalRadiusMm);
+              double terminalRadiusMm, double murrayExponent = 2.95);
 
 /// Arteries, veins and airways of both lungs.
 void addLungTrees(const Anatomy& anatomy, const Fields& fields, Scene& scene);

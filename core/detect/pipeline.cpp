@@ -46,8 +46,13 @@ std::string nowUtc() {
   return text;
 }
 
+/// In the part that the tile answers for, or so near that its neighbour may have placed the same lesion on this side:
+/// the two see different surroundings, and neither must leave it to the other. Suppression drops what both found.
 bool inCore(const Tile& tile, const Vec3& p) {
-  const auto within = [](double v, int first, int last) { return v >= first - 0.5 && v < last - 0.5; };
+  constexpr double kOverlap = 3;  // voxels, more than a cell of a coded output
+  const auto within = [](double v, int first, int last) {
+    return v >= first - 0.5 - kOverlap && v < last - 0.5 + kOverlap;
+  };
   return within(p.x, tile.coreFirst.x, tile.coreLast.x) && within(p.y, tile.coreFirst.y, tile.coreLast.y) &&
          within(p.z, tile.coreFirst.z, tile.coreLast.z);
 }

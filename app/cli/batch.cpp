@@ -29,7 +29,7 @@ struct Arguments {
   std::string device = "auto", region = "lung", precision = "fp32";
   std::optional<double> threshold;
   int jobs = 1;
-  bool resume = false;
+  bool resume = false, tta = false;
   io::LoadOptions load;
 };
 
@@ -98,6 +98,7 @@ class Batch {
     m_options.region = args.region == "whole" ? detect::Region::whole : detect::Region::lung;
     m_options.threshold = args.threshold;
     m_options.precision = precision;
+    m_options.tta = args.tta;
     if (args.resume) m_finished = m_journal.finishedKeys();
   }
 
@@ -266,6 +267,7 @@ void addBatch(CLI::App& app, int& exitCode) {
       ->check(CLI::IsMember({"lung", "whole"}))
       ->capture_default_str();
   command->add_option("--threshold", args->threshold, "report marks from this score")->check(CLI::Range(0.0, 1.0));
+  command->add_flag("--tta", args->tta, kTtaHelp);
   command->add_flag("--accept-geometry", args->load.acceptGeometry, kAcceptGeometryHelp);
   command->add_option("--jobs", args->jobs, "studies at a time, that share the threads; at most one for each thread")
       ->check(CLI::Range(1, 64))

@@ -15,7 +15,7 @@ namespace {
 struct Arguments {
   std::string path, output, seriesUid, model, truth;
   std::string device = "auto", region = "lung", precision = "fp32";
-  bool all = false;
+  bool all = false, tta = false;
   std::optional<double> threshold;
   io::LoadOptions load;
 };
@@ -67,6 +67,7 @@ Expected<int> detectAll(const Arguments& args) {
   options.region = args.region == "whole" ? detect::Region::whole : detect::Region::lung;
   options.threshold = args.threshold;
   options.precision = *precision;
+  options.tta = args.tta;
   int exitCode = kExitOk;
   for (const size_t index : *chosen) {
     const StudyResult study = detectSeries(*source, index, *pipeline, options, args.load, context);
@@ -102,6 +103,7 @@ void addDetect(CLI::App& app, int& exitCode) {
       ->add_option("--threshold", args->threshold, "report marks from this score; default: the model's operating point")
       ->check(CLI::Range(0.0, 1.0));
   addThreadsOption(*command);
+  command->add_flag("--tta", args->tta, kTtaHelp);
   command->add_flag("--accept-geometry", args->load.acceptGeometry, kAcceptGeometryHelp);
   command->add_option("--truth", args->truth, "known lesions (truth.json of a phantom): print hits and misses");
   command->callback([args, &exitCode] {

@@ -128,10 +128,10 @@ StudyResult detectSeries(const io::Source& source, size_t index, detect::Pipelin
 
 std::string resultKey(const detect::SeriesReference& series, const model::Package& package,
                       const detect::Options& options, const io::LoadOptions& load) {
-  return sha256(fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}", series.seriesUid, series.instancesSha256,
-                            package.weightsSha256(), static_cast<int>(options.region),
+  return sha256(fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", series.seriesUid, series.instancesSha256,
+                            package.definitionSha256, static_cast<int>(options.region),
                             options.threshold.value_or(package.output.threshold), load.acceptGeometry,
-                            static_cast<int>(options.precision)));
+                            static_cast<int>(options.precision), options.tta));
 }
 
 Expected<void> prepareOutputFolder(const fs::path& folder) {

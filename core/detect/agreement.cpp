@@ -10,12 +10,18 @@ Expected<std::vector<Candidate>> findings(const TileOutputs& outputs, const mode
   auto candidates = decode(outputs, package.output, package.preprocessing.spacingMm);
   if (!candidates) return candidates;
   auto kept = suppress(std::move(*candidates), package.output.nmsIou, package.output.maxFindings);
+  if (package.secondStage) return kept;  // its operating point lies behind the second stage
   kept.erase(std::remove_if(kept.begin(), kept.end(),
                             [&](const Candidate& c) {
                               return calibratedScore(c, package.calibration) < package.output.threshold;
                             }),
              kept.end());
   return kept;
+}
+
+/// Of one network alone: where the second stage is part of the calibration, the raw score.
+double scoreOf(const Candidate& c, const model::Package& package) {
+  return calibratedScore(c, package.secondStage ? model::Calibration{} : package.calibration);
 }
 
 bool inBox(const Candidate& box, const Candidate& c) {
@@ -34,7 +40,7 @@ Expected<void> addTile(const TileOutputs& expected, const TileOutputs& actual, c
   agreement.expected += a->size();
   agreement.actual += b->size();
   for (const Candidate& one : *a) {  // strongest first
-    const double score = calibratedScore(one, package.calibration);
+    const double score = scoreOf(one, package);
     const auto match = std::find_if(b->begin(), b->end(), [&](const Candidate& c) { return inBox(one, c); });
     if (match == b->end()) {
       agreement.lostScores.push_back(score);
@@ -42,10 +48,10 @@ Expected<void> addTile(const TileOutputs& expected, const TileOutputs& actual, c
     }
     ++agreement.matched;
     agreement.largestScoreDifference =
-        std::max(agreement.largestScoreDifference, std::fabs(score - calibratedScore(*match, package.calibration)));
+        std::max(agreement.largestScoreDifference, std::fabs(score - scoreOf(*match, package)));
     b->erase(match);
   }
-  for (const Candidate& one : *b) agreement.newScores.push_back(calibratedScore(one, package.calibration));
+  for (const Candidate& one : *b) agreement.newScores.push_back(scoreOf(one, package));
   return {};
 }
 

@@ -7,11 +7,12 @@
 
 namespace lynceus::detect {
 
-/// Counts of findings at the operating point, summed over tiles.
+/// Counts of findings at the operating point, of all candidates in a package with a second stage; summed over tiles.
 struct Agreement {
   size_t expected = 0, actual = 0, matched = 0;
-  double largestScoreDifference = 0;          ///< of matched findings
-  std::vector<double> lostScores, newScores;  ///< calibrated, of findings that only one of them has
+  double largestScoreDifference = 0;  ///< of matched findings
+  std::vector<double> lostScores,
+      newScores;  ///< calibrated (raw in a package with a second stage), of findings that only one of them has
 };
 
 /// Decodes and suppresses both as detection does. Findings match one to one where the centre of one lies in the box of

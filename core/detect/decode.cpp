@@ -151,7 +151,8 @@ Expected<std::vector<Candidate>> decode(const TileOutputs& outputs, const model:
 }
 
 double calibratedScore(const Candidate& candidate, const model::Calibration& calibration) {
-  return 1 / (1 + std::exp(-(calibration.slope * candidate.logit + calibration.intercept)));
+  const double second = calibration.secondStageSlope * candidate.secondLogit.value_or(0);
+  return 1 / (1 + std::exp(-(calibration.slope * candidate.logit + second + calibration.intercept)));
 }
 
 std::vector<Candidate> suppress(std::vector<Candidate> candidates, double iou, int limit) {

@@ -1,6 +1,7 @@
 // From what a network puts out for one tile to candidates: centre, size and raw score.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "core/error.h"
@@ -15,6 +16,7 @@ struct Candidate {
   image::Vec3 center;
   image::Vec3 size;
   double logit = 0;
+  std::optional<double> secondLogit = {};  ///< of the second stage, where the candidate went through one
 };
 
 /// One tile's outputs by name, each of shape 1 x C x D x H x W.

@@ -51,9 +51,10 @@ struct Finding {
   std::string kind = "lung-nodule";  ///< a code of the model package
   image::Point3 centerMm;            ///< LPS
   BoxMm boxMm;
-  double estimatedDiameterMm = 0;  ///< what the network says; measurements hold what the mask says
-  double score = 0;                ///< calibrated, 0..1
-  double rawScore = 0;             ///< before calibration
+  double estimatedDiameterMm = 0;             ///< what the network says; measurements hold what the mask says
+  double score = 0;                           ///< calibrated, 0..1
+  double rawScore = 0;                        ///< of the first stage, before calibration
+  std::optional<double> secondStageRawScore;  ///< the same of the second stage; absent without one
   std::optional<RunLengthMask> mask;
   std::optional<Measurements> measurements;
   ReviewState review = ReviewState::proposed;
@@ -66,6 +67,7 @@ struct Provenance {
   std::string device, precision, preprocessing;
   std::string createdUtc;  ///< ISO 8601
   std::string lynceusVersion, lynceusCommit;
+  std::string secondStageSha256 = {};  ///< of its weights; empty without a second stage
 };
 
 /// Which images were read.

@@ -6,11 +6,12 @@
 #include <ctime>
 
 #include "core/detect/decode.h"
+#include "core/detect/mirror.h"
+#include "core/detect/second_stage.h"
 #include "core/detect/tile_input.h"
 #include "core/image/resample.h"
 #include "core/measure/measure.h"
 #include "core/measure/nodule_mask.h"
-#include "core/nn/onnx_import.h"
 #include "core/version.h"
 
 namespace lynceus::detect {
@@ -45,8 +46,13 @@ std::string nowUtc() {
   return text;
 }
 
+/// In the part that the tile answers for, or so near that its neighbour may have placed the same lesion on this side:
+/// the two see different surroundings, and neither must leave it to the other. Suppression drops what both found.
 bool inCore(const Tile& tile, const Vec3& p) {
-  const auto within = [](double v, int first, int last) { return v >= first - 0.5 && v < last - 0.5; };
+  constexpr double kOverlap = 3;  // voxels, more than a cell of a coded output
+  const auto within = [](double v, int first, int last) {
+    return v >= first - 0.5 - kOverlap && v < last - 0.5 + kOverlap;
+  };
   return within(p.x, tile.coreFirst.x, tile.coreLast.x) && within(p.y, tile.coreFirst.y, tile.coreLast.y) &&
          within(p.z, tile.coreFirst.z, tile.coreLast.z);
 }
@@ -78,9 +84,27 @@ Finding makeFinding(const Candidate& c, const Geometry& grid, const model::Packa
   f.centerMm = grid.toPatient(c.center);
   f.boxMm = boxAround(grid, c);
   f.estimatedDiameterMm = std::cbrt(c.size.x * c.size.y * c.size.z) * package.preprocessing.spacingMm;
-  f.rawScore = 1 / (1 + std::exp(-c.logit));
+  const auto probability = [](double logit) { return 1 / (1 + std::exp(-logit)); };
+  f.rawScore = probability(c.logit);
+  if (c.secondLogit) f.secondStageRawScore = probability(*c.secondLogit);
   f.score = calibratedScore(c, package.calibration);
   return f;
+}
+
+/// The candidates whose score reaches the threshold, strongest first.
+std::vector<Finding> makeFindings(const std::vector<Candidate>& candidates, const Geometry& grid,
+                                  const model::Package& package, double threshold) {
+  std::vector<Finding> findings;
+  for (const Candidate& c : candidates) {
+    Finding f = makeFinding(c, grid, package);
+    if (f.score >= threshold) findings.push_back(std::move(f));  // never a score that is not a number
+  }
+  std::stable_sort(findings.begin(), findings.end(),
+                   [](const Finding& a, const Finding& b) { return a.score > b.score; });
+  if (findings.size() > static_cast<size_t>(package.output.maxFindings))
+    findings.resize(static_cast<size_t>(package.output.maxFindings));
+  for (size_t i = 0; i < findings.size(); ++i) findings[i].id = static_cast<int>(i) + 1;
+  return findings;
 }
 
 void segmentAndMeasure(const image::Volume& volume, std::vector<Finding>& findings) {
@@ -93,6 +117,22 @@ void segmentAndMeasure(const image::Volume& volume, std::vector<Finding>& findin
   }
 }
 
+void add(const TileOutputs& terms, TileOutputs& sum) {
+  for (size_t o = 0; o < sum.size(); ++o) {
+    if (!sum[o].tensor.isFloat() || sum[o].tensor.shape != terms[o].tensor.shape) continue;  // nothing that is decoded
+    const std::vector<float>& from = terms[o].tensor.floats();
+    std::vector<float>& to = sum[o].tensor.floats();
+    std::transform(from.begin(), from.end(), to.begin(), to.begin(), [](float a, float b) { return a + b; });
+  }
+}
+
+void scale(float factor, TileOutputs& outputs) {
+  for (auto& output : outputs) {
+    if (!output.tensor.isFloat()) continue;
+    for (float& v : output.tensor.floats()) v *= factor;
+  }
+}
+
 // What the result records. A quantised network has float parts, too.
 std::string precisionText(compute::Precision precision, bool quantized) {
   const std::string floats = precision == compute::Precision::bf16 ? "bf16" : "fp32";
@@ -101,49 +141,58 @@ std::string precisionText(compute::Precision precision, bool quantized) {
 
 }  // namespace
 
-Pipeline::Pipeline(model::Package package, nn::Graph graph, std::shared_ptr<compute::Device> device)
-    : m_package(std::move(package)), m_graph(std::move(graph)), m_device(std::move(device)) {}
+Pipeline::Pipeline(model::Package package, Network network, std::optional<Network> secondNetwork,
+                   std::shared_ptr<compute::Device> device)
+    : m_package(std::move(package)),
+      m_device(std::move(device)),
+      m_network(std::move(network)),
+      m_secondNetwork(std::move(secondNetwork)) {}
 
 Expected<Pipeline> Pipeline::create(model::Package package, std::shared_ptr<compute::Device> device) {
   if (auto verified = model::verifyPackage(package); !verified) return passError(verified);
-  auto graph = nn::importOnnx(package.folder / package.network);
-  if (!graph) return passError(graph);
-  if (graph->inputs.size() != 1) {
-    return makeError(ErrorCode::badInput, "{}: a detector has one input, this network has {}",
-                     (package.folder / package.network).string(), graph->inputs.size());
+  auto network = Network::read(package.folder / package.network);
+  if (!network) return passError(network);
+  std::optional<Network> second;
+  if (package.secondStage) {
+    auto read = Network::read(package.folder / package.secondStage->network);
+    if (!read) return passError(read);
+    second = std::move(*read);
   }
-  return Pipeline(std::move(package), std::move(*graph), std::move(device));
+  return Pipeline(std::move(package), std::move(*network), std::move(second), std::move(device));
 }
 
-Expected<compute::Executable*> Pipeline::executableFor(const Int3& tileSize, compute::Precision precision) {
-  if (!m_executable || !(m_compiledFor == tileSize) || m_compiledIn != precision) {
-    m_executable.reset();
-    auto compiled =
-        m_device->compile(m_graph, {{m_graph.inputs[0].name, {1, 1, tileSize.z, tileSize.y, tileSize.x}}}, {precision});
-    if (!compiled) return passError(compiled);
-    m_executable = std::move(*compiled);
-    m_compiledFor = tileSize;
-    m_compiledIn = precision;
+Expected<TileOutputs> Pipeline::runTile(const nn::Tensor& tile, const Options& options, const job::Context& context) {
+  const nn::Shape& s = tile.shape;
+  const Int3 size{static_cast<int>(s[4]), static_cast<int>(s[3]), static_cast<int>(s[2])};
+  const int images = options.tta ? kMirrors : 1;
+  TileOutputs sum;
+  for (int image = 0; image < images; ++image) {
+    if (context.cancelled()) return wasCancelled();
+    nn::Tensor input = tile;
+    mirror(input, image);
+    auto outputs = m_network.run(*m_device, std::move(input), options.precision);
+    if (!outputs) return passError(outputs);
+    if (auto back = mirrorBack(*outputs, image, m_package.output, size); !back) return passError(back);
+    if (image == 0)
+      sum = std::move(*outputs);
+    else
+      add(*outputs, sum);
   }
-  return m_executable.get();
+  if (images > 1) scale(1.0F / static_cast<float>(images), sum);
+  return sum;
 }
 
-Expected<std::vector<Candidate>> Pipeline::search(const Image<float>& hu, const Mask* region,
-                                                  compute::Precision precision, const job::Context& context) {
+Expected<std::vector<Candidate>> Pipeline::search(const Image<float>& hu, const Mask* region, const Options& options,
+                                                  const job::Context& context) {
   const model::Tiling& tiling = m_package.tiling;
   const TilePlan plan = planTiles(hu.geometry.size, tiling.maxSizeVoxels, tiling.overlapVoxels, tiling.multipleOf);
-  auto executable = executableFor(plan.size, precision);
-  if (!executable) return passError(executable);
   std::vector<Candidate> candidates;
   for (size_t t = 0; t < plan.tiles.size(); ++t) {
-    if (context.cancelled()) return wasCancelled();
     context.progress(static_cast<double>(t) / static_cast<double>(plan.tiles.size()), "network");
     const Tile& tile = plan.tiles[t];
-    auto tensors = (*executable)->run({tileInput(hu, plan, tile, m_package.preprocessing)});
-    if (!tensors) return passError(tensors);
-    TileOutputs outputs;
-    for (size_t o = 0; o < tensors->size(); ++o) outputs.push_back({m_graph.outputs[o].name, std::move((*tensors)[o])});
-    auto found = decode(outputs, m_package.output, m_package.preprocessing.spacingMm);
+    const auto outputs = runTile(tileInput(hu, plan, tile, m_package.preprocessing), options, context);
+    if (!outputs) return passError(outputs);
+    auto found = decode(*outputs, m_package.output, m_package.preprocessing.spacingMm);
     if (!found) return passError(found);
     for (Candidate& c : *found) {
       c.center = c.center + Vec3{1.0 * tile.start.x, 1.0 * tile.start.y, 1.0 * tile.start.z};
@@ -154,22 +203,50 @@ Expected<std::vector<Candidate>> Pipeline::search(const Image<float>& hu, const 
   return candidates;
 }
 
+Expected<std::vector<Candidate>> Pipeline::choose(std::vector<Candidate> candidates, const image::Volume& volume,
+                                                  const Geometry& grid, const Options& options,
+                                                  const job::Context& context) {
+  const model::Output& rules = m_package.output;
+  const int limit = m_package.secondStage ? m_package.secondStage->candidates : rules.maxFindings;
+  auto chosen = suppress(std::move(candidates), rules.nmsIou, limit);
+  if (!m_secondNetwork) return chosen;
+  if (auto done = classify(*m_secondNetwork, *m_device, volume, grid, m_package, options.precision, options.tta,
+                           context, chosen);
+      !done) {
+    return passError(done);
+  }
+  return chosen;
+}
+
+Provenance Pipeline::provenance(const Options& options) const {
+  const model::Preprocessing& pre = m_package.preprocessing;
+  const bool quantized =
+      nn::isQuantized(m_network.graph()) || (m_secondNetwork && nn::isQuantized(m_secondNetwork->graph()));
+  Provenance p;
+  p.modelId = m_package.id;
+  p.modelVersion = m_package.version;
+  p.weightsSha256 = m_package.weightsSha256();
+  p.device = m_device->description();
+  p.precision = precisionText(options.precision, quantized);
+  p.preprocessing =
+      fmt::format("{:.2f} mm isotropic, window {:.0f} to {:.0f} HU", pre.spacingMm, pre.lowHu, pre.highHu);
+  if (const auto& second = m_package.secondStage) {
+    p.secondStageSha256 = m_package.sha256.at(second->network);
+    p.preprocessing += fmt::format(", second stage {} voxels of {:.2f} mm", second->cropVoxels, second->spacingMm);
+  }
+  if (options.tta) p.preprocessing += fmt::format(", tta {} mirrors", kMirrors);
+  p.createdUtc = nowUtc();
+  p.lynceusVersion = kVersion;
+  p.lynceusCommit = kCommit;
+  return p;
+}
+
 Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model::SeriesFacts& facts,
                                         const Options& options, const job::Context& context) {
   Stopwatch total, watch;
   DetectionResult result;
   result.geometry = volume.geometry();
-  const model::Preprocessing& pre = m_package.preprocessing;
-  result.provenance = {
-      m_package.id,
-      m_package.version,
-      m_package.weightsSha256(),
-      m_device->description(),
-      precisionText(options.precision, nn::isQuantized(m_graph)),
-      fmt::format("{:.2f} mm isotropic, window {:.0f} to {:.0f} HU", pre.spacingMm, pre.lowHu, pre.highHu),
-      nowUtc(),
-      kVersion,
-      kCommit};
+  result.provenance = provenance(options);
   if (const std::string rule = model::brokenRule(m_package.input, volume.geometry(), facts); !rule.empty()) {
     result.status = Status::rejectedInput;
     result.reason = rule + "; choose another series or another model";
@@ -186,23 +263,21 @@ Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model
   if (context.cancelled()) return wasCancelled();
 
   context.progress(0.05, "resample");
-  const Geometry grid = networkGrid(volume, lungs ? &*lungs : nullptr, pre);
+  const Geometry grid = networkGrid(volume, lungs ? &*lungs : nullptr, m_package.preprocessing);
   const Image<float> hu = image::resampleLinear(volume, grid);
   result.timingsMs["resample"] = watch.lap();
   if (context.cancelled()) return wasCancelled();
 
-  auto candidates = search(hu, lungs ? &lungs->mask : nullptr, options.precision, context.part(0.1, 0.9));
+  const double searched = m_package.secondStage ? 0.8 : 0.9;
+  auto candidates = search(hu, lungs ? &lungs->mask : nullptr, options, context.part(0.1, searched));
   if (!candidates) return passError(candidates);
   result.timingsMs["network"] = watch.lap();
+  const auto chosen = choose(std::move(*candidates), volume, grid, options, context.part(searched, 0.9));
+  if (!chosen) return passError(chosen);
+  if (m_package.secondStage) result.timingsMs["secondStage"] = watch.lap();
 
   context.progress(0.9, "measure");
-  const double threshold = options.threshold.value_or(m_package.output.threshold);
-  for (const Candidate& c : suppress(std::move(*candidates), m_package.output.nmsIou, m_package.output.maxFindings)) {
-    Finding f = makeFinding(c, grid, m_package);
-    if (f.score < threshold) continue;
-    f.id = static_cast<int>(result.findings.size()) + 1;
-    result.findings.push_back(std::move(f));
-  }
+  result.findings = makeFindings(*chosen, grid, m_package, options.threshold.value_or(m_package.output.threshold));
   if (context.cancelled()) return wasCancelled();
   segmentAndMeasure(volume, result.findings);
   result.timingsMs["measure"] = watch.lap();

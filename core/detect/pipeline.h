@@ -9,6 +9,7 @@
 #include "core/compute/device.h"
 #include "core/detect/decode.h"
 #include "core/detect/finding.h"
+#include "core/detect/network.h"
 #include "core/image/volume.h"
 #include "core/job/context.h"
 #include "core/model/package.h"
@@ -21,6 +22,7 @@ struct Options {
   Region region = Region::lung;
   std::optional<double> threshold;  ///< calibrated score; absent: the model's operating point
   compute::Precision precision = compute::Precision::fp32;
+  bool tta = false;  ///< logits are means over the eight mirror images: eight times the computation
 };
 
 /// A model on a device, ready for any number of volumes. One volume at a time.
@@ -36,21 +38,26 @@ class Pipeline {
                                 const job::Context& context);
 
   const model::Package& package() const { return m_package; }
-  const nn::Graph& network() const { return m_graph; }
+  const nn::Graph& network() const { return m_network.graph(); }
 
  private:
-  Pipeline(model::Package package, nn::Graph graph, std::shared_ptr<compute::Device> device);
+  Pipeline(model::Package package, Network network, std::optional<Network> secondNetwork,
+           std::shared_ptr<compute::Device> device);
   /// All candidates in the isotropic image whose centre lies in the region (nullptr: anywhere).
   Expected<std::vector<Candidate>> search(const image::Image<float>& hu, const image::Mask* region,
-                                          compute::Precision precision, const job::Context& context);
-  Expected<compute::Executable*> executableFor(const image::Int3& tileSize, compute::Precision precision);
+                                          const Options& options, const job::Context& context);
+  /// What the network says of one tile: with options.tta the mean over its mirror images.
+  Expected<TileOutputs> runTile(const nn::Tensor& tile, const Options& options, const job::Context& context);
+  /// Keeps the strongest candidate of each lesion; the second stage, where there is one, sees as many as it asks for.
+  Expected<std::vector<Candidate>> choose(std::vector<Candidate> candidates, const image::Volume& volume,
+                                          const image::Geometry& grid, const Options& options,
+                                          const job::Context& context);
+  Provenance provenance(const Options& options) const;
 
   model::Package m_package;
-  nn::Graph m_graph;
-  std::shared_ptr<compute::Device> m_device;
-  image::Int3 m_compiledFor;
-  compute::Precision m_compiledIn = compute::Precision::fp32;
-  std::unique_ptr<compute::Executable> m_executable;
+  std::shared_ptr<compute::Device> m_device;  // before the networks: what they compiled goes first
+  Network m_network;
+  std::optional<Network> m_secondNetwork;
 };
 
 }  // namespace lynceus::detect

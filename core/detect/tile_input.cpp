@@ -50,8 +50,7 @@ nn::Tensor tileInput(const Image<float>& hu, const TilePlan& plan, const Tile& t
                      const model::Preprocessing& rules) {
   nn::Tensor input = nn::Tensor::zeros({1, 1, plan.size.z, plan.size.y, plan.size.x});
   std::vector<float>& out = input.floats();
-  const float low = static_cast<float>(rules.lowHu), scale = static_cast<float>(1 / (rules.highHu - rules.lowHu));
-  const auto window = [=](float v) { return std::clamp((v - low) * scale, 0.0f, 1.0f); };
+  const Window window(rules);
   const float air = window(image::kAirHu);
   const Int3 size = hu.geometry.size;
   parallelFor(plan.size.z, [&](int64_t tz) {

@@ -1,6 +1,8 @@
 // What a detection network is shown of a volume: shared by detection and by what calibrates networks.
 #pragma once
 
+#include <algorithm>
+
 #include "core/detect/lung_region.h"
 #include "core/detect/tiling.h"
 #include "core/image/volume.h"
@@ -8,6 +10,17 @@
 #include "core/nn/tensor.h"
 
 namespace lynceus::detect {
+
+/// HU to what a network sees: the window's ends become 0 and 1, what lies beyond is clamped.
+class Window {
+ public:
+  explicit Window(const model::Preprocessing& rules)
+      : m_low(static_cast<float>(rules.lowHu)), m_scale(static_cast<float>(1 / (rules.highHu - rules.lowHu))) {}
+  float operator()(float hu) const { return std::clamp((hu - m_low) * m_scale, 0.0f, 1.0f); }
+
+ private:
+  float m_low, m_scale;
+};
 
 /// The isotropic grid around the lungs; over the whole volume where `lungs` is null.
 image::Geometry networkGrid(const image::Volume& volume, const LungRegion* lungs, const model::Preprocessing& rules);

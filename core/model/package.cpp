@@ -34,10 +34,20 @@ class Reader {
     if (!value) complain(key, "is of the wrong type");
     return value.value_or(otherwise);
   }
-  int positive(std::string_view key, int otherwise) {
+  int positive(std::string_view key, int otherwise) { return whole(key, otherwise, 1, 4096); }
+  int whole(std::string_view key, int otherwise, int least, int most) {
     const int64_t value = optional<int64_t>(key, otherwise);
-    if (value <= 0 || value > 4096) complain(key, "must be between 1 and 4096");
-    return static_cast<int>(std::clamp<int64_t>(value, 1, 4096));
+    if (value < least || value > most) complain(key, fmt::format("must be between {} and {}", least, most));
+    return static_cast<int>(std::clamp<int64_t>(value, least, most));
+  }
+  /// The name of an ONNX file of the package.
+  std::string network(std::string_view key) {
+    auto name = required<std::string>(key);
+    if (name.find('/') != std::string::npos) complain(key, "must name a file of the package");
+    const toml::table* files = m_table["sha256"].as_table();
+    if (!files || !files->contains(name))
+      complain("sha256", fmt::format("must give the hash of the file that '{}' names", key));
+    return name;
   }
   Range range(std::string_view key) {
     const toml::array* pair = m_table.at_path(key).as_array();
@@ -109,6 +119,34 @@ Output readOutput(const toml::table& table, Reader& read) {
   return out;
 }
 
+std::optional<SecondStage> readSecondStage(const toml::table& table, Reader& read) {
+  if (!table.contains("secondStage")) return std::nullopt;
+  SecondStage second;
+  second.network = read.network("secondStage.network");
+  // 96^3 voxels are few enough to be cut out by one thread while others cut out the next.
+  second.cropVoxels = read.whole("secondStage.cropVoxels", second.cropVoxels, 8, 96);
+  second.spacingMm = read.optional("secondStage.spacingMm", second.spacingMm);
+  if (!(second.spacingMm > 0.1 && second.spacingMm <= 10))
+    read.complain("secondStage.spacingMm", "must be above 0.1 and at most 10");
+  second.candidates = read.positive("secondStage.candidates", second.candidates);
+  return second;
+}
+
+Calibration readCalibration(const toml::table& table, Reader& read) {
+  Calibration c;
+  c.slope = read.optional("calibration.slope", 1.0);
+  c.intercept = read.optional("calibration.intercept", 0.0);
+  if (!(c.slope > 0)) read.complain("calibration.slope", "must be positive: scores keep their order");
+  constexpr std::string_view kSecond = "calibration.secondStageSlope";
+  if (table.contains("secondStage")) {
+    c.secondStageSlope = read.required<double>(kSecond);
+    if (!(c.secondStageSlope > 0)) read.complain(kSecond, "must be positive: scores keep their order");
+  } else if (table.at_path(kSecond)) {
+    read.complain(kSecond, "needs a table [secondStage]");
+  }
+  return c;
+}
+
 std::vector<fs::path> modelFolders() {
   std::vector<fs::path> folders;
   if (const char* set = std::getenv("LYNCEUS_MODELS"); set && *set) folders.emplace_back(set);
@@ -156,13 +194,13 @@ Expected<Package> readPackage(const fs::path& folder) {
   }
   Package p;
   p.folder = folder;
+  p.definitionSha256 = sha256(text);
   p.id = read.required<std::string>("id");
   p.version = read.required<std::string>("version");
   p.task = read.required<std::string>("task");
   p.licence = read.required<std::string>("licence");
   p.summary = read.optional<std::string>("summary", "");
-  p.network = read.required<std::string>("network");
-  if (p.network.find('/') != std::string::npos) read.complain("network", "must name a file of the package");
+  p.network = read.network("network");
   p.input.modality = read.optional<std::string>("input.modality", "CT");
   p.input.pixelSpacingMm = read.range("input.pixelSpacingMm");
   p.input.sliceSpacingMm = read.range("input.sliceSpacingMm");
@@ -181,13 +219,11 @@ Expected<Package> readPackage(const fs::path& folder) {
                   "must be a multiple of tiling.multipleOf and above twice tiling.overlapVoxels");
   }
   p.output = readOutput(table, read);
-  p.calibration.slope = read.optional("calibration.slope", 1.0);
-  p.calibration.intercept = read.optional("calibration.intercept", 0.0);
-  if (!(p.calibration.slope > 0)) read.complain("calibration.slope", "must be positive: scores keep their order");
+  p.secondStage = readSecondStage(table, read);
+  p.calibration = readCalibration(table, read);
   if (const toml::table* files = table["sha256"].as_table()) {
     for (const auto& [name, hash] : *files) p.sha256[std::string(name.str())] = hash.value_or(std::string());
   }
-  if (!p.sha256.contains(p.network)) read.complain("sha256", "must give the hash of the network file");
   if (!read.complaint().empty()) return tl::make_unexpected(Error{ErrorCode::badInput, read.complaint()});
   return p;
 }

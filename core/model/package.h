@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,9 +60,19 @@ struct Output {
   double threshold = 0.5;  ///< calibrated score from which a mark is reported: the operating point
 };
 
-/// score = 1 / (1 + exp(-(slope * logit + intercept)))
+/// A second network that tells lesions from what looks like them. Input 1 x 1 x S x S x S for each candidate (the batch
+/// is open), windowed as for the first; output N x 2: logits of "not a lesion" and "a lesion".
+struct SecondStage {
+  std::string network;   ///< file name of the ONNX graph
+  int cropVoxels = 48;   ///< S
+  double spacingMm = 1;  ///< of the crop's voxels
+  int candidates = 60;   ///< the strongest candidates of a scan that go through it; all others are dropped
+};
+
+/// score = 1 / (1 + exp(-(slope * logit + secondStageSlope * logit2 + intercept))), logit2 being "a lesion" minus
+/// "not a lesion" of the second stage and 0 without one.
 struct Calibration {
-  double slope = 1, intercept = 0;
+  double slope = 1, secondStageSlope = 0, intercept = 0;
 };
 
 struct Package {
@@ -71,9 +82,11 @@ struct Package {
   Preprocessing preprocessing;
   Tiling tiling;
   Output output;
+  std::optional<SecondStage> secondStage;
   Calibration calibration;
   std::string network;                        ///< file name of the ONNX graph
   std::map<std::string, std::string> sha256;  ///< of each file, lower-case hex
+  std::string definitionSha256;  ///< of model.toml: it names all of the above, so it stands for the package
 
   const std::string& weightsSha256() const { return sha256.at(network); }
 };

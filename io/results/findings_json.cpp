@@ -66,6 +66,7 @@ json findingJson(const Finding& f) {
               {"estimatedDiameterMm", f.estimatedDiameterMm},
               {"score", f.score},
               {"rawScore", f.rawScore},
+              {"secondStageRawScore", f.secondStageRawScore ? json(*f.secondStageRawScore) : json()},
               {"review", nameOf(f.review, kReviewNames)},
               {"tags", f.tags},
               {"maskRuns", f.mask ? maskJson(*f.mask) : json()}};
@@ -167,6 +168,7 @@ Finding readFinding(JsonReader in, const std::optional<Geometry>& geometry) {
   f.boxMm = {box.vector("min"), box.vector("max")};
   f.score = in.number("score", 0, 1);
   f.rawScore = in.has("rawScore") ? in.number("rawScore") : f.score;
+  if (in.has("secondStageRawScore")) f.secondStageRawScore = in.number("secondStageRawScore");
   if (in.has("estimatedDiameterMm")) f.estimatedDiameterMm = in.number("estimatedDiameterMm", 0);
   if (in.has("review")) f.review = readName(in, "review", kReviewNames);
   if (in.has("tags")) f.tags = in.object("tags").strings();
@@ -196,6 +198,7 @@ detect::Provenance readProvenance(JsonReader& top) {
   p.modelId = model.string("id");
   p.modelVersion = model.string("version");
   p.weightsSha256 = model.string("weightsSha256");
+  if (model.has("secondStageSha256")) p.secondStageSha256 = model.string("secondStageSha256");
   p.device = top.string("device");
   p.precision = top.string("precision");
   if (!top.has("provenance")) return p;
@@ -267,7 +270,11 @@ json toJson(const DetectionResult& r) {
             {"instancesSha256", s.instancesSha256},
             {"instanceCount", s.instanceCount}}},
           {"geometry", r.geometry ? geometryJson(*r.geometry) : json()},
-          {"model", {{"id", p.modelId}, {"version", p.modelVersion}, {"weightsSha256", p.weightsSha256}}},
+          {"model",
+           {{"id", p.modelId},
+            {"version", p.modelVersion},
+            {"weightsSha256", p.weightsSha256},
+            {"secondStageSha256", p.secondStageSha256.empty() ? json() : json(p.secondStageSha256)}}},
           {"device", p.device},
           {"precision", p.precision},
           {"provenance",

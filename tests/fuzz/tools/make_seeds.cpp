@@ -250,8 +250,22 @@ void writeOtherSeeds(const fs::path& folder) {
     static_cast<void>(nn::writeNpy(folder / "npy" / (tensor.isFloat() ? "float" : "int"), tensor));
   for (const auto& entry : fs::directory_iterator(fs::path(LYNCEUS_SOURCE_DIR) / "resources/models"))
     writeFile(folder / "model_package" / entry.path().filename(), readFile(entry.path() / "model.toml"));
+  const Bytes common =
+      "schemaVersion = 1\nid = \"a\"\nversion = \"1\"\ntask = \"lung-nodule\"\nlicence = \"x\"\nnetwork = "
+      "\"n.onnx\"\n[input]\npixelSpacingMm = [0.3, 2]\nsliceSpacingMm = [0.3, 5]\nsliceThicknessMm = [0.3, "
+      "5]\ncoverageMm = [80, 1500]\n[preprocessing]\nspacingMm = 1.0\nwindowHu = [-1200, 600]\n[sha256]\n\"n.onnx\" "
+      "= \"00\"\n\"s.onnx\" = \"00\"\n[output]\nthreshold = 0.5\n";
+  writeFile(folder / "model_package" / "two_stages",
+            common +
+                "coding = \"heat-map\"\n[secondStage]\nnetwork = \"s.onnx\"\ncropVoxels = 48\nspacingMm = "
+                "1.0\ncandidates = 60\n[calibration]\nslope = 1.0\nsecondStageSlope = 0.5\nintercept = -1\n");
+  writeFile(folder / "model_package" / "anchors",
+            common +
+                "coding = \"anchors\"\nlevels = [{scores = \"s\", boxes = \"b\", strideVoxels = [4, 4, 2], "
+                "sizesVoxels = [[6, 8, 4], [8, 6, 5]]}]\n");
   detect::DetectionResult result;
   result.findings.resize(2);
+  result.findings[0].secondStageRawScore = 0.5;
   result.findings[0].id = 1;
   result.findings[1].id = 2;
   result.findings[1].mask = detect::RunLengthMask{{{100, 5}, {164, 6}}};

@@ -42,6 +42,11 @@ class ModelPackage : public testing::Test {
     std::ofstream(m_folder / "net.onnx") << "foo";
     return model::readPackage(m_folder);
   }
+  /// With a second stage, written as `table`, and its slope.
+  static std::string withSecondStage(const std::string& table, const std::string& slope = "secondStageSlope = 0.8") {
+    return kToml +
+           ("\"second.onnx\" = \"00\"\n[secondStage]\n" + table + "\n[calibration]\nslope = 2\n" + slope + "\n");
+  }
   static std::string with(const std::string& from, const std::string& to) {
     std::string text = kToml;
     return text.replace(text.find(from), from.size(), to);
@@ -87,6 +92,47 @@ TEST_F(ModelPackage, ErrorsNameTheFileAndTheKey) {
         Bad{std::string("id = = 3"), "line 1"},
         // Found by fuzzing: toml++ 3.3 reaches undefined behaviour on this character.
         Bad{std::string("\xEF\xB9\xBF id = 3"), "line 1: write the file in plain ASCII"}}) {
+    const auto p = read(bad.toml);
+    ASSERT_FALSE(p) << bad.expected;
+    EXPECT_NE(p.error().message.find(bad.expected), std::string::npos) << p.error().message;
+    EXPECT_NE(p.error().message.find("model.toml"), std::string::npos) << p.error().message;
+  }
+}
+
+TEST_F(ModelPackage, MayHaveASecondStage) {
+  const auto one = read(kToml);
+  ASSERT_TRUE(one) << one.error().message;
+  EXPECT_FALSE(one->secondStage);
+  EXPECT_EQ(one->calibration.secondStageSlope, 0);
+  const auto two = read(withSecondStage("network = \"second.onnx\"\ncropVoxels = 64\ncandidates = 20"));
+  ASSERT_TRUE(two) << two.error().message;
+  ASSERT_TRUE(two->secondStage);
+  EXPECT_EQ(two->secondStage->network, "second.onnx");
+  EXPECT_EQ(two->secondStage->cropVoxels, 64);
+  EXPECT_EQ(two->secondStage->spacingMm, 1);
+  EXPECT_EQ(two->secondStage->candidates, 20);
+  EXPECT_EQ(two->calibration.secondStageSlope, 0.8);
+  EXPECT_NE(one->definitionSha256, two->definitionSha256);
+}
+
+TEST_F(ModelPackage, ErrorsOfASecondStageNameTheFileAndTheKey) {
+  struct Bad {
+    std::string toml, expected;
+  };
+  const std::string network = "network = \"second.onnx\"\n";
+  for (const Bad& bad :
+       {Bad{withSecondStage("cropVoxels = 64"), "'secondStage.network' is missing"},
+        Bad{withSecondStage("network = \"../second.onnx\""), "'secondStage.network' must name a file of the package"},
+        Bad{withSecondStage("network = \"third.onnx\""), "'sha256' must give the hash of the file that 'secondStage."},
+        Bad{withSecondStage(network + "cropVoxels = 97"), "'secondStage.cropVoxels' must be between 8 and 96"},
+        Bad{withSecondStage(network + "spacingMm = 0"), "'secondStage.spacingMm' must be above 0.1"},
+        Bad{withSecondStage(network + "spacingMm = nan"), "'secondStage.spacingMm' must be above 0.1"},
+        Bad{withSecondStage(network + "candidates = 0"), "'secondStage.candidates' must be between 1 and 4096"},
+        Bad{withSecondStage(network, ""), "'calibration.secondStageSlope' is missing"},
+        Bad{withSecondStage(network, "secondStageSlope = -1"), "'calibration.secondStageSlope' must be positive"},
+        Bad{with("schemaVersion = 1", "schemaVersion = 1\nsecondStage = 3"), "'secondStage.network' is missing"},
+        Bad{kToml + std::string("[calibration]\nsecondStageSlope = 1\n"),
+            "'calibration.secondStageSlope' needs a table [secondStage]"}}) {
     const auto p = read(bad.toml);
     ASSERT_FALSE(p) << bad.expected;
     EXPECT_NE(p.error().message.find(bad.expected), std::string::npos) << p.error().message;

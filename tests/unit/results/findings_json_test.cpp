@@ -22,7 +22,7 @@ DetectionResult exampleResult() {
   r.series = {"/data/ct", "1.2.3", "1.2.3.4", "Thorax 1.0", "P1", "Muster^Max", "19500101", "ab12", 99};
   r.geometry = image::Geometry{{64, 64, 20}, {0.7, 0.7, 2.5}, {-20.1, 33.3, -100.25}, {}};
   r.geometry->direction = {image::Vec3{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
-  r.provenance = {"nodule", "1.2.0", "cafe", "cpu", "fp32", "1 mm", "2024-05-06T07:08:09Z", "0.1.0", "f7f9c92"};
+  r.provenance = {"nodule", "1.2.0", "cafe", "cpu", "fp32", "1 mm", "2024-05-06T07:08:09Z", "0.1.0", "f7f9c92", "beef"};
   r.timingsMs = {{"load", 12.5}, {"total", 900}};
   Finding bare;
   bare.id = 2;
@@ -35,6 +35,7 @@ DetectionResult exampleResult() {
   full.estimatedDiameterMm = 9.5;
   full.score = 0.875;
   full.rawScore = 1.9459;
+  full.secondStageRawScore = 0.75;
   full.mask = detect::RunLengthMask{{{100, 5}, {164, 6}}};
   full.measurements = detect::Measurements{
       13.475, 2.95, 4.3, 2.1, -120.5, 33.25, {{1, 2, 3}, {4, 5, 6}}, {{7, 8, 9}, {1, 1, 1}}, "a/1"};
@@ -65,6 +66,8 @@ TEST(FindingsJson, ReadsBackEverythingItWrote) {
   EXPECT_EQ(read->findings[0].mask->runs, exampleResult().findings[0].mask->runs);
   EXPECT_EQ(read->findings[0].centerMm, exampleResult().findings[0].centerMm);
   EXPECT_EQ(read->geometry, exampleResult().geometry);
+  EXPECT_EQ(read->findings[0].secondStageRawScore, 0.75);
+  EXPECT_FALSE(read->findings[1].secondStageRawScore);
 }
 
 TEST(FindingsJson, GivesNullForEachMeasurementWhereThereIsNoMask) {

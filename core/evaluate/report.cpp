@@ -205,7 +205,7 @@ std::string tableOf(const Patches& p) {
 nlohmann::json jsonOf(const Froc& froc, const LunaInput& input, const Origin& origin) {
   nlohmann::json json = documentOf(froc.pseudo ? "pseudo-froc" : "froc", headlineOf(froc), "series", origin);
   json["units"] = {{"falseMarksPerSeries", "false marks divided by the series that count them"},
-                   {"sensitivity", "share of the findings, 0 to 1"},
+                   {"sensitivity", "share of the findings, 0 to 1; in groups one for each operating point"},
                    {"centerMm", "DICOM LPS, millimetres"},
                    {"diameterMm", "millimetres"},
                    {"threshold", "marks count from this score"}};

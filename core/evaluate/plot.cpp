@@ -155,15 +155,12 @@ std::string plotOf(const Froc& froc, const std::string& title) {
   for (size_t i = 0; i < kRates.size(); ++i) {
     const At at{static_cast<double>(i) / 6, froc.points[i].sensitivity.value};
     panel.dot(at);
-    const char* anchor = i == 0 ? "start" : i + 1 == kRates.size() ? "end" : "middle";
-    panel.text({at.x + (i == 0                   ? 0.02
-                        : i + 1 == kRates.size() ? -0.02
-                                                 : 0),
-                at.y < 0.15 ? at.y + 0.07 : at.y - 0.09},
-               fmt::format("{:.3f}", at.y), anchor, 12);
+    panel.text({at.x, 1.02}, fmt::format("{:.3f}", at.y), "middle", 11);
   }
-  return page(title, panel, reliability(froc.calibration ? &*froc.calibration : nullptr),
-              "Band and bars: 95 % bootstrap interval. Right: above the frame n of each bin, dashed is perfect.");
+  return page(
+      title, panel, reliability(froc.calibration ? &*froc.calibration : nullptr),
+      "Band and bars: 95 % bootstrap interval. Above the frames: sensitivity at each rate; n of each bin. Dashed: "
+      "perfect.");
 }
 
 std::string plotOf(const Patches& p, const std::string& title) {
@@ -176,9 +173,9 @@ std::string plotOf(const Patches& p, const std::string& title) {
   for (const Patches::RocPoint& point : p.roc) curve.push_back({point.falsePositiveRate, point.truePositiveRate});
   panel.shape("polyline", curve, kCurve);
   panel.dot({1 - p.specificity.value, p.sensitivity.value});
-  return page(title, panel, reliability(&p.calibration),
-              "Circle: score 0.5. Right: above the frame n of each bin, bars are 95 % bootstrap intervals, dashed is "
-              "perfect.");
+  return page(
+      title, panel, reliability(&p.calibration),
+      "Circle: score 0.5. Bars: 95 % bootstrap interval. Above the frame: n of each bin. Dashed: chance; perfect.");
 }
 
 }  // namespace lynceus::evaluate

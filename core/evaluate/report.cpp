@@ -19,13 +19,12 @@ std::string shortInterval(const Estimate& e) {
 std::string countsText(const Froc& froc, const LunaInput& input) {
   const Froc::Counts& c = froc.counts;
   std::string text = fmt::format(
-      "{} series, {} with findings; {} findings, {} excluded ones\n"
-      "{} marks: {} hit, {} false, {} more in a finding that was hit, {} in excluded findings, {} beyond the {} "
-      "strongest of a series",
+      "{} series, {} of them with findings\n{} findings, {} excluded ones\n{} marks: {} hit, {} false\n"
+      "not counted: {} marks in a finding that a stronger one hit, {} in excluded findings, {} beyond the {} "
+      "strongest\n",
       c.scans, c.scansWithFindings, c.findings, c.excluded, c.marks, c.hit, c.falseMarks, c.duplicate, c.ignored,
       c.surplus, kMostMarks);
-  if (froc.pseudo) text += fmt::format(", {} outside findings of series that count no false marks", c.outside);
-  text += "\n";
+  if (froc.pseudo) text += fmt::format("not counted either: {} marks in series that are no background\n", c.outside);
   if (input.otherFindings + input.otherExcluded + input.otherMarks > 0) {
     text += fmt::format("left out, as their series are not listed: {} findings, {} excluded ones, {} marks\n",
                         input.otherFindings, input.otherExcluded, input.otherMarks);
@@ -185,7 +184,12 @@ std::string headlineOf(const Patches& p) {
 
 std::string tableOf(const Froc& froc, const LunaInput& input) {
   std::string text = headlineOf(froc) + "\n" + countsText(froc, input) + pointsText(froc) + groupsText(froc);
-  if (froc.calibration) return text + calibrationText(*froc.calibration, "marks, hit or false");
+  if (froc.calibration) {
+    text += calibrationText(*froc.calibration, "marks, hit or false");
+    if (froc.pseudo)
+      text += "as findings and false marks come from different scans, the shares are those of the choice\n";
+    return text;
+  }
   return text + fmt::format("\ncalibration {}\n", kNoProbabilities);
 }
 

@@ -1,7 +1,8 @@
-// Comparing what was found with what is known to be there.
+// Which mark found what: the hit rule of LUNA16 (noduleCADEvaluationLUNA16), for every comparison with known findings.
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,24 +10,46 @@
 
 namespace lynceus::evaluate {
 
-/// One known lesion and the mark that hit it.
-struct Match {
-  size_t truth = 0;
-  std::optional<size_t> finding;  ///< index of the strongest mark inside; absent: missed
-  double distanceMm = 0;          ///< between the centres
+/// A place known to hold a finding.
+struct Ball {
+  image::Point3 centerMm;  ///< LPS
+  double diameterMm = 0;
 };
 
-struct Comparison {
-  std::vector<Match> lesions;      ///< one for each known lesion, in its order
-  std::vector<size_t> falseMarks;  ///< findings inside no lesion
-  int hits() const;
+/// A place that a detector points at.
+struct Mark {
+  image::Point3 centerMm;  ///< LPS
+  double score = 0;
 };
 
-/// A mark hits if its squared distance to a lesion's centre is under the squared radius of the lesion, strictly: the
-/// rule of LUNA16 (noduleCADEvaluationLUNA16). Several marks in one lesion count once and are not false.
-Comparison compare(const std::vector<detect::Finding>& truth, const std::vector<detect::Finding>& found);
+enum class Fate {
+  hit,        ///< the strongest mark in at least one finding
+  duplicate,  ///< in a finding that a stronger mark hit: neither hit nor false
+  ignored,    ///< in an excluded finding and in no other: neither hit nor false
+  surplus,    ///< beyond the strongest marks that count: as if it were not there
+  falseMark,
+};
 
-/// For a terminal: each lesion with its diameter and the mark that hit it, then hits, misses and false marks.
+struct Matching {
+  std::vector<std::optional<size_t>> strongest;  ///< for each finding its hitting mark; absent: missed
+  std::vector<Fate> fates;                       ///< for each mark
+};
+
+/// Marks of one scan that count, as in LUNA16.
+inline constexpr size_t kMostMarks = 100;
+
+/// A mark lies in a finding if its squared distance to the centre is under the squared radius, strictly. One mark may
+/// hit several overlapping findings. Of marks with equal scores in a finding the first counts.
+/// @param mostMarks  where there are more, those count whose score is above that of the next strongest, strictly: marks
+/// that tie at the border all drop.
+Matching match(std::span<const Ball> findings, std::span<const Ball> excluded, std::span<const Mark> marks,
+               size_t mostMarks = kMostMarks);
+
+/// By the mask where there is one, else what the network says.
+double diameterOf(const detect::Finding& finding);
+
+/// For a terminal: each lesion with its diameter and the mark that hit it, then hits, misses and false marks. All marks
+/// count, however many.
 std::string comparisonTable(const std::vector<detect::Finding>& truth, const std::vector<detect::Finding>& found);
 
 }  // namespace lynceus::evaluate

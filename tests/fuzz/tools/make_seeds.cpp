@@ -271,6 +271,10 @@ void writeOtherSeeds(const fs::path& folder) {
   result.findings[1].mask = detect::RunLengthMask{{{100, 5}, {164, 6}}};
   result.geometry = image::Geometry{{64, 64, 20}, {0.7, 0.7, 2.5}, {-20.1, 33.3, -100.25}, {}};
   writeFile(folder / "findings_json" / "two", results::toJson(result).dump());
+  writeFile(folder / "csv" / "comma",
+            "\xEF\xBB\xBFseriesuid,coordX,note\r\n1.2.3,-4.5e1,\"a \"\"b\"\",\nc\"\r\n\r\n1.2.4,0,\r\n");
+  writeFile(folder / "csv" / "tab", "seriesuid\tprobability\n1\t0.999941576\n\"2\"\t .5 \n");
+  writeFile(folder / "csv" / "semicolon", "a;b\n1;nan\n");
 }
 
 }  // namespace

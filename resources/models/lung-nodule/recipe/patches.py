@@ -70,24 +70,30 @@ def lung_of(image):
 class Source:
     """One image and what is known about it. A cube repeats itself mirrored beyond its borders; around a scan is air."""
 
-    def __init__(self, name, image, nodules, corner=None, doubtful=(), mask=None, thickness=1.0):
-        self.name, self.image, self.mask, self.thickness = name, image, mask, thickness
+    def __init__(self, name, image, nodules, corner=(0, 0, 0), doubtful=(), mask=None, thickness=1.0, centres=None):
+        self.name, self.image, self.mask, self.thickness = name, image, mask, float(thickness)
         self.mirrored = mask is not None
-        self.corner = np.zeros(3) if corner is None else corner  # LPS mm of the first voxel's outer corner, (z, y, x)
+        self.corner = np.asarray(corner, np.float64)  # LPS mm of the first voxel's outer corner, (z, y, x)
         self.nodules = np.asarray(nodules, np.float64).reshape(-1, 4)
         self.doubtful = np.asarray(doubtful, np.float64).reshape(-1, 4)
         self.hard = np.zeros((0, 4))  # (z, y, x, score) where a network was wrong
+        self.centres = centres        # places in and near the lungs
         if self.mirrored:
             last = np.array(image.shape) - 1
             z, y, x, d = self.nodules[0]
             places = [[c, -c, 2 * e - c] for c, e in zip((z, y, x), last)]
             self.nodules = np.array([[a, b, c, d] for a in places[0] for b in places[1] for c in places[2]])
-        else:
+        elif centres is None:
             self.centres = np.argwhere(scipy.ndimage.binary_dilation(lung_of(image), iterations=2)) * 4.0 + 2
 
-    def to_lps(self, place):
-        """(x, y, z) in mm of a (z, y, x) voxel place."""
-        return (np.asarray(place) + 0.5 + self.corner)[..., ::-1]
+    def save(self, path):
+        np.savez(path, image=self.image, nodules=self.nodules, corner=self.corner, doubtful=self.doubtful, thickness=self.thickness,
+                 centres=self.centres)
+
+    @staticmethod
+    def load(path):
+        data = np.load(path)
+        return Source(os.path.splitext(os.path.basename(path))[0], **{k: data[k] for k in data.files})
 
 
 def voxels_of(places, corner):
@@ -112,7 +118,7 @@ def load_real(path):
     return cubes, scans
 
 
-def load_phantom(folder):
+def read_phantom(folder):
     hu, spacing, corner = read_mha(os.path.join(folder, "ct.mha"))
     image = hu.astype(np.float32)
     for axis in range(3):
@@ -139,6 +145,7 @@ class Images:
             self.buffer[start:start + size] = torch.from_numpy(np.ascontiguousarray(s.mask if masks else s.image)).ravel().to(device)
 
     def of(self, source):
+        """The image of a source on the device."""
         start = int(self.start[self.row[source]])
         return self.buffer[start:start + source.image.size].view(source.image.shape)
 
@@ -209,20 +216,28 @@ def random_rotation(rng, max_degrees):
 
 # ---------------------------------------------------------------- intensities
 
-def slice_profile(rng, size, thickness):
-    """Matrix (size, size) along z: averages over slices of `thickness` at a random distance and phase, and back to 1 mm."""
-    z = np.arange(size, dtype=np.float32)
+def slice_profiles(slices, size):
+    """Matrices (n, size, size) along z: averages over slices, and back to 1 mm. slices: (n, 3), each the thickness, the distance and
+    the place of the first slice in mm; thickness 0 leaves the patch as it is."""
+    thickness, distance, first = [v[:, None, None] for v in slices.unbind(1)]
+    z = torch.arange(size, device=slices.device, dtype=torch.float32)
+    distance = distance.clamp(min=0.5)
+    centres = first + distance * torch.arange(2 * size + 4, device=slices.device)[None, :, None]
+    average = ((thickness + 1) / 2 - (centres - z).abs()).clamp(0, 1)  # overlap of slice and voxel
+    shown = average.sum(dim=2, keepdim=True)
+    average = average / shown.clamp(min=1e-3)
+    between = (1 - (z[:, None] - centres.transpose(1, 2)).abs() / distance).clamp(0, 1)
+    between = between * (shown > 0.5).transpose(1, 2)  # slices that lie wholly outside the patch show nothing
+    between = between / between.sum(dim=2, keepdim=True).clamp(min=1e-3)
+    return torch.where(thickness > 0, between @ average, torch.eye(size, device=slices.device))
+
+
+def draw_slices(rng, thickness):
     distance = thickness * rng.uniform(0.5, 1)
-    centres = np.arange(-rng.uniform(0, distance), size + distance, distance)
-    average = np.clip((thickness + 1) / 2 - np.abs(centres[:, None] - z), 0, 1)  # overlap of slice and voxel
-    average /= np.maximum(average.sum(axis=1, keepdims=True), 1e-3)
-    between = np.clip(1 - np.abs(z[:, None] - centres) / distance, 0, 1)
-    between *= average.sum(axis=1) > 0.5  # slices that lie wholly outside the patch show nothing
-    between /= np.maximum(between.sum(axis=1, keepdims=True), 1e-3)
-    return (between @ average).astype(np.float32)
+    return thickness, distance, -rng.uniform(0, distance)
 
 
-def intensities(image, profiles, generator):
+def intensities(image, slices, generator):
     """Patches 0..1 as other scanners would show them: slices, kernel, noise, gamma, gain and offset."""
     n, device = len(image), image.device
 
@@ -232,7 +247,7 @@ def intensities(image, profiles, generator):
     def chosen(p):
         return torch.rand(n, 1, 1, 1, 1, device=device, generator=generator) < p
 
-    image = torch.einsum("nzk,nckyx->nczyx", profiles, image)
+    image = torch.einsum("nzk,nckyx->nczyx", slice_profiles(slices, image.shape[2]), image)
     blurred = F.avg_pool3d(F.pad(image, (1, 1, 1, 1, 0, 0), mode="replicate"), (1, 3, 3), 1)
     image = image + chosen(0.6) * uniform(-0.8, 1.5) * (image - blurred)  # softer or sharper kernel, in the plane
     noise = torch.randn(image.shape, device=device, generator=generator)
@@ -246,28 +261,20 @@ def intensities(image, profiles, generator):
 
 # ---------------------------------------------------------------- batches
 
-class Batches:
-    """Endless augmented batches of one size from cubes, scans and phantoms of one training set.
+class Plans:
+    """Draws what the patches of one batch show: plain numbers, so that other processes can do it.
 
-    `recipe` maps a kind to how many patches of a batch are of it; see pick() for the kinds. What a patch shows lies up to
-    `spread` mm from its middle along each axis. `zoom` replaces the ranges of zoom of the kinds.
+    `row` gives a source's number on the device. `recipe` maps a kind to how many patches of a batch are of it; see pick() for the
+    kinds. What a patch shows lies up to `spread` mm from its middle along each axis. `zoom` replaces the ranges of the kinds.
     """
 
-    def __init__(self, images, masks, sources, size, recipe, spread, seed, zoom=None):
-        self.images, self.masks, self.size, self.spread, self.zoom = images, masks, size, spread, zoom
+    def __init__(self, row, sources, size, recipe, spread, seed, zoom=None):
+        self.row, self.size, self.spread, self.seed, self.zoom = row, size, spread, seed, zoom
         self.cubes, self.scans, self.phantoms = sources
         self.kinds = [k for k, n in recipe.items() for _ in range(n)]
-        self.rng = np.random.default_rng(seed)
-        self.generator = torch.Generator(device=images.device)
-        self.generator.manual_seed(seed)
-        axis = torch.arange(size, device=images.device) - (size - 1) / 2
-        self.axis = axis
-        self.points = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"))[None]
-        self.gather = torch.compile(gather, dynamic=False) if images.device == "cuda" else gather
-        self.intensities = torch.compile(intensities, dynamic=False) if images.device == "cuda" else intensities
 
-    def choose(self, sources):
-        return sources[self.rng.integers(len(sources))]
+    def choose(self, things):
+        return things[self.rng.integers(len(things))]
 
     def pick(self, kind):
         """Source, centre of the patch in it, range of zoom."""
@@ -298,80 +305,96 @@ class Batches:
         found = np.concatenate([at, d], axis=1)[near]
         return found[np.argsort(np.linalg.norm(found[:, :3], axis=1))][:MAX_NODULES]
 
-    def tensor(self, array):
-        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(self.images.device, non_blocking=True)
+    def paste(self, host, taken):
+        """(cube, its place in the middle of the patch, matrix, place of the nodule, diameter or 0, place of what is shown).
 
-    def patches(self, images, sources, centres, matrices, points):
-        rows = torch.tensor([images.row[s] for s in sources], device=images.device)
-        return self.gather(images.buffer, images.start[rows], images.shape[rows], images.mirrored[rows], self.tensor(np.stack(centres)),
-                           self.tensor(np.stack(matrices)), points)
+        A real nodule; or in one of four the same seam around no nodule, so that a seam alone means nothing.
+        """
+        rng = self.rng
+        cube = self.choose(self.cubes)
+        nodule, real = cube.nodules[0], rng.random() < 0.75
+        factor = np.clip(math.exp(rng.uniform(math.log(3.2), math.log(28))) / nodule[3], 0.3, 1.7)
+        matrix, size, at = random_rotation(rng, 180) / factor, nodule[3] * factor, np.zeros(3)
+        for _ in range(20):
+            at = rng.uniform(-self.spread, self.spread, 3)
+            if all(np.linalg.norm(at - t[:3]) > (t[3] + size) / 2 + 4 for t in taken):
+                break
+        else:
+            real = False
+        shape = nodule[:3] - matrix @ at
+        looks = shape if real else shape + random_rotation(rng, 180) @ [nodule[3] + 4, 0, 0]
+        return cube, shape, matrix, at, size if real else 0.0, looks
 
-    def make(self):
-        """Images (n, 1, s, s, s) in 0..1; nodules and places to ignore, each (n, MAX_NODULES, 4) in patch voxels, d = 0: none."""
-        rng, n = self.rng, len(self.kinds)
-        sources, centres, matrices, profiles, pastes = [], [], [], [], []
-        nodules, ignored = np.zeros((n, MAX_NODULES, 4)), np.zeros((n, MAX_NODULES, 4))
+    def make(self, step):
+        """Arrays by name for the batch of a step; the same for the same seed, step and hard places."""
+        self.rng = rng = np.random.default_rng([self.seed, step])
+        n = len(self.kinds)
+        plan = {"row": np.zeros(n, np.int64), "centre": np.zeros((n, 3)), "matrix": np.zeros((n, 3, 3)), "slices": np.zeros((n, 3)),
+                "nodules": np.zeros((n, MAX_NODULES, 4)), "ignored": np.zeros((n, MAX_NODULES, 4)),
+                "amplitude": np.where(rng.random(n) < 0.3, rng.uniform(0, ELASTIC_MAX, n), 0)}
+        pastes = []
         for i, kind in enumerate(self.kinds):
             source, centre, zoom = self.pick(kind)
             low, high = self.zoom or zoom
             matrix = random_rotation(rng, 25) / math.exp(rng.uniform(math.log(low), math.log(high)))
             found, unsure = self.inside(source.nodules, centre, matrix), self.inside(source.doubtful, centre, matrix)
             if "paste" in kind:
-                pastes.append(self.plan_paste(i, source, np.concatenate([found, unsure])))
-                if pastes[-1][-1]:
-                    found = np.concatenate([[[*pastes[-1][3], pastes[-1][4]]], found])[:MAX_NODULES]
-            nodules[i, :len(found)], ignored[i, :len(unsure)] = found, unsure
-            sources.append(source)
-            centres.append(centre)
-            matrices.append(matrix)
-            thin = source.thickness < 1.5 and rng.random() < 0.55
-            profiles.append(slice_profile(rng, self.size, rng.uniform(1.5, 5)) if thin else np.eye(self.size, dtype=np.float32))
-        amplitude = self.tensor(np.where(rng.random(n) < 0.3, rng.uniform(0, ELASTIC_MAX, n), 0))
-        amplitude[[p[0] for p in pastes]] = 0  # a pasted nodule's place would need the deformation undone
-        deformation = Deformation(amplitude, self.size, self.generator)
-        image = self.patches(self.images, sources, centres, matrices, self.points + deformation.on_grid(self.axis)) / 255.0
-        nodules, ignored = [self.tensor(a) for a in (nodules, ignored)]
-        for places in (nodules, ignored):  # p + u(p) = place
+                cube, shape, turn, at, size, looks = self.paste(source, np.concatenate([found, unsure]))
+                slices = draw_slices(rng, source.thickness) if source.thickness >= 1.5 else (0, 0, 0)  # as thick as the host
+                pastes.append((i, self.row[cube], shape, turn, at, slices, looks))
+                plan["amplitude"][i] = 0  # a deformation would move the place
+                if size:
+                    found = np.concatenate([[[*at, size]], found])[:MAX_NODULES]
+            plan["nodules"][i, :len(found)], plan["ignored"][i, :len(unsure)] = found, unsure
+            plan["row"][i], plan["centre"][i], plan["matrix"][i] = self.row[source], centre, matrix
+            if source.thickness < 1.5 and rng.random() < 0.55:
+                plan["slices"][i] = draw_slices(rng, rng.uniform(1.5, 5))
+        names = ["pasteIndex", "pasteRow", "pasteShape", "pasteMatrix", "pasteAt", "pasteSlices", "pasteLooks"]
+        plan.update({k: np.array(v) for k, v in zip(names, zip(*pastes))})
+        return {k: v.astype(np.float32) if v.dtype == np.float64 else v for k, v in plan.items()}
+
+
+class Renderer:
+    """Makes the images of a plan on the device."""
+
+    def __init__(self, images, masks, size, seed):
+        self.images, self.masks, self.size = images, masks, size
+        self.generator = torch.Generator(device=images.device)
+        self.generator.manual_seed(seed)
+        self.axis = torch.arange(size, device=images.device) - (size - 1) / 2
+        self.points = torch.stack(torch.meshgrid(self.axis, self.axis, self.axis, indexing="ij"))[None]
+        self.gather = torch.compile(gather, dynamic=False) if images.device == "cuda" else gather
+
+    def patches(self, images, rows, centres, matrices, points):
+        return self.gather(images.buffer, images.start[rows], images.shape[rows], images.mirrored[rows], centres, matrices, points)
+
+    def render(self, plan):
+        """Images (n, 1, s, s, s) in 0..1; nodules and places to ignore, each (n, MAX_NODULES, 4) in patch voxels, d = 0: none."""
+        plan = {k: torch.from_numpy(v).to(self.images.device, non_blocking=True) for k, v in plan.items()}
+        deformation = Deformation(plan["amplitude"], self.size, self.generator)
+        points = self.points + deformation.on_grid(self.axis)
+        image = self.patches(self.images, plan["row"], plan["centre"], plan["matrix"], points) / 255.0
+        for places in (plan["nodules"], plan["ignored"]):  # p + u(p) = place
             at = places[..., :3]
             for _ in range(4):
                 at = places[..., :3] - deformation.at(at)
             places[..., :3] = at + (self.size - 1) / 2
-        if pastes:
-            self.paste(image, nodules, pastes)
-        return self.intensities(image, self.tensor(np.stack(profiles)), self.generator), nodules, ignored
+        if "pasteIndex" in plan:
+            self.paste(image, plan)
+        return intensities(image, plan["slices"], self.generator), plan["nodules"], plan["ignored"]
 
-    def plan_paste(self, i, host, taken):
-        """(patch, cube, matrix, place, size, shown): a real nodule, or in one of four the same seam around no nodule."""
-        rng = self.rng
-        cube = self.choose(self.cubes)
-        want = math.exp(rng.uniform(math.log(3.2), math.log(28)))
-        factor = np.clip(want / cube.nodules[0, 3], 0.3, 1.7)
-        size = cube.nodules[0, 3] * factor
-        matrix, at = random_rotation(rng, 180) / factor, np.zeros(3)
-        for _ in range(20):
-            at = rng.uniform(-self.spread, self.spread, 3)
-            if all(np.linalg.norm(at - t[:3]) > (t[3] + size) / 2 + 4 for t in taken):
-                return i, cube, matrix, at, size, rng.random() < 0.75, host.thickness
-        return i, cube, matrix, at, size, False, host.thickness
-
-    def paste(self, image, nodules, pastes):
+    def paste(self, image, plan):
         """Blends in where the host is lung; elsewhere the label goes instead."""
-        device, middle, rng = self.images.device, (self.size - 1) / 2, self.rng
-        index = torch.tensor([p[0] for p in pastes], device=device)
-        matrices = [p[2] for p in pastes]
-        shapes = [p[1].nodules[0, :3] - p[2] @ p[3] for p in pastes]
-        looks = [s if p[5] else s + random_rotation(rng, 180) @ [p[1].nodules[0, 3] + 4, 0, 0] for s, p in zip(shapes, pastes)]
-        cubes = [p[1] for p in pastes]
-        alpha = self.patches(self.masks, cubes, shapes, matrices, self.points)
+        index, rows, matrix, nodules = plan["pasteIndex"], plan["pasteRow"], plan["pasteMatrix"], plan["nodules"]
+        alpha = self.patches(self.masks, rows, plan["pasteShape"], matrix, self.points)
         alpha = F.avg_pool3d(F.max_pool3d(alpha.clamp(max=1), 3, 1, 1), 3, 1, 1)  # one voxel of the real border comes along
-        looks = self.patches(self.images, cubes, looks, matrices, self.points) / 255.0
-        profiles = [slice_profile(rng, self.size, p[6]) if p[6] >= 1.5 else np.eye(self.size, dtype=np.float32) for p in pastes]
-        both = torch.einsum("nzk,nckyx->nczyx", self.tensor(np.stack(profiles)), torch.cat([looks, alpha], dim=1))  # as thick as the host
+        looks = self.patches(self.images, rows, plan["pasteLooks"], matrix, self.points) / 255.0
+        both = torch.einsum("nzk,nckyx->nczyx", slice_profiles(plan["pasteSlices"], self.size), torch.cat([looks, alpha], dim=1))
         looks, alpha = both[:, :1], both[:, 1:]
-        at = self.tensor(np.stack([p[3] for p in pastes])) + middle
+        at = plan["pasteAt"] + (self.size - 1) / 2
         host = F.avg_pool3d(image[index], 7, 1, 3)[:, 0]
         i = at.round().long()
-        lung = host[torch.arange(len(i), device=device), i[:, 0], i[:, 1], i[:, 2]] < (-500 - WINDOW[0]) / (WINDOW[1] - WINDOW[0])
+        lung = host[torch.arange(len(i), device=at.device), i[:, 0], i[:, 1], i[:, 2]] < (-500 - WINDOW[0]) / (WINDOW[1] - WINDOW[0])
         alpha = alpha * lung[:, None, None, None, None]
         image[index] = image[index] * (1 - alpha) + looks * alpha
         ours = (nodules[index, :, :3] - at[:, None]).norm(dim=2) < 0.01

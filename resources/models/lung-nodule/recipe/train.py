@@ -7,10 +7,12 @@
 real.npz comes from prepare.py, DIR from phantoms.sh. Needs PyTorch >= 2.2, SciPy, onnx and a GPU (a CPU does for --steps 2).
 """
 import argparse
+import collections
 import copy
 import csv
 import json
 import math
+import multiprocessing
 import os
 import time
 
@@ -20,7 +22,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from networks import Medical3DNet, NoduleNet, export
-from patches import Batches, Images, load_phantom, load_real
+from patches import Images, Plans, Renderer, Source, load_real
 
 PATCH = 64          # mm, detector
 CROP = 40           # mm, classifier
@@ -75,6 +77,7 @@ def peaks(net, image, threshold, limit):
     """Marks (z, y, x, d, score) of a uint8 image on the device, strongest first, found slab by slab."""
     core, halo = 96, 32
     found = []
+    torch.backends.cudnn.benchmark = False  # every scan has another size
     for z in range(0, image.shape[0], core):
         lo, hi = max(z - halo, 0), min(z + core + halo, image.shape[0])
         slab = image[lo:hi].float()[None, None] / 255.0
@@ -88,6 +91,7 @@ def peaks(net, image, threshold, limit):
         at = top[:, 2:] * STRIDE + 0.5 + offset[0, :, k, j, i].T.flip(1)
         at[:, 0] += lo
         found.append(torch.cat([at, size[0, 0, k, j, i].exp()[:, None], score[0, 0, k, j, i][:, None]], dim=1).cpu().numpy())
+    torch.backends.cudnn.benchmark = True
     marks = np.concatenate(found)
     kept = []
     for m in marks[np.argsort(-marks[:, 4])][:4 * limit]:
@@ -107,6 +111,24 @@ def mine(net, images, sources, threshold, limit):
         old = source.hard * [1, 1, 1, 0.5]
         old = old[[all(np.linalg.norm(new[:, :3] - o[:3], axis=1) > 3) for o in old]] if len(new) and len(old) else old
         source.hard = np.concatenate([new, old])
+
+
+def drawn(plans, steps, workers):
+    """The plans of these steps in order, drawn ahead by other processes, which see the hard places as they are now."""
+    global g_plans
+    g_plans = plans
+    with multiprocessing.get_context("fork").Pool(workers) as pool:
+        ahead = collections.deque()
+        for step in steps:
+            ahead.append(pool.apply_async(draw, (step,)))
+            if len(ahead) > 4 * workers:
+                yield ahead.popleft().get()
+        while ahead:
+            yield ahead.popleft().get()
+
+
+def draw(step):
+    return g_plans.make(step)
 
 
 def schedule(optimiser, lr, step, steps):
@@ -129,45 +151,56 @@ class Average:
                 ours.copy_(theirs)
 
 
+class Report:
+    """Means of what a step measures, every 200 steps."""
+
+    def __init__(self, what, names, steps, patches, log):
+        self.what, self.names, self.steps, self.patches, self.log = what, names, steps, patches, log
+        self.start, self.sums, self.since = time.time(), 0, 0
+
+    def add(self, step, values):
+        self.sums = self.sums + torch.stack(values).detach()
+        self.since += 1
+        if step % 200 == 199 or step == 20 or step + 1 == self.steps:
+            seconds = time.time() - self.start
+            means = " ".join(f"{n} {v:.3f}" for n, v in zip(self.names, (self.sums / self.since).tolist()))
+            self.log(f"{self.what} step {step + 1} {seconds:.0f} s {(step + 1) * self.patches / seconds:.0f} patches/s {means}")
+            self.sums, self.since = 0, 0
+
+
 def train_detector(args, images, masks, sources, log):
     device = images.device
     net = NoduleNet().to(device).to(memory_format=torch.channels_last_3d)
     average = Average(net)
     run, loss_of = net, detector_loss
     if device == "cuda":
-        run, loss_of = torch.compile(net, dynamic=False) if args.compile else net, torch.compile(detector_loss, dynamic=False)
+        run, loss_of = torch.compile(net, dynamic=False), torch.compile(detector_loss, dynamic=False)
     optimiser = torch.optim.AdamW(net.parameters(), lr=args.lr, weight_decay=1e-2)
-    batches = Batches(images, masks, sources, PATCH, DETECTOR_BATCH, 0.42 * PATCH, args.seed)
+    plans = Plans(images.row, sources, PATCH, DETECTOR_BATCH, 0.42 * PATCH, args.seed)
+    renderer = Renderer(images, masks, PATCH, args.seed)
+    report = Report("detector", ["heat", "size", "offset"], args.steps, len(plans.kinds), log)
     rng = np.random.default_rng(args.seed)
-    start, sums, since = time.time(), torch.zeros(3, device=device), 0
-    for step in range(args.steps):
-        if step and step % max(1, args.steps // 8) == 0:
+    borders = np.linspace(0, args.steps, min(7, args.steps + 1)).astype(int)
+    for first, last in zip(borders, borders[1:]):
+        if first:
             cubes, scans, phantoms = sources
-            some = [phantoms[i] for i in rng.choice(len(phantoms), min(40, len(phantoms)), replace=False)] if phantoms else []
             mine(average.net, images, cubes + scans, 0.1, 60)
-            mine(average.net, images, some, 0.1, 30)
+            mine(average.net, images, list(rng.permutation(phantoms)[:12]), 0.1, 30)
             log(f"mined {sum(len(s.hard) for s in cubes)} places in cubes, {[len(s.hard) for s in scans]} in scans, "
                 f"{sum(len(s.hard) for s in phantoms)} in phantoms")
-        schedule(optimiser, args.lr, step, args.steps)
-        image, nodules, ignored = batches.make()
-        net.train()
-        with torch.autocast(device, torch.bfloat16):
-            outputs = run(image.contiguous(memory_format=torch.channels_last_3d))
-        heat, size, offset = loss_of(outputs, nodules, ignored)
-        (heat + 0.5 * size + 0.2 * offset).backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        average.follow(net)
-        sums += torch.stack([heat, size, offset]).detach()
-        since += 1
-        if step % 200 == 199 or step == 20 or step + 1 == args.steps:
-            mean = (sums / since).tolist()
-            seconds = time.time() - start
-            log(f"detector step {step + 1} {seconds:.0f} s {(step + 1) * len(batches.kinds) / seconds:.0f} patches/s "
-                f"heat {mean[0]:.3f} size {mean[1]:.3f} offset {mean[2]:.3f}")
-            sums.zero_()
-            since = 0
+        for step, plan in zip(range(first, last), drawn(plans, range(first, last), args.workers)):
+            schedule(optimiser, args.lr, step, args.steps)
+            image, nodules, ignored = renderer.render(plan)
+            net.train()
+            with torch.autocast(device, torch.bfloat16):
+                outputs = run(image.contiguous(memory_format=torch.channels_last_3d))
+            heat, size, offset = loss_of(outputs, nodules, ignored)
+            (heat + 0.5 * size + 0.2 * offset).backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            average.follow(net)
+            report.add(step, [heat, size, offset])
     return average.net
 
 
@@ -186,32 +219,27 @@ def train_classifier(args, images, masks, sources, log):
     device = images.device
     net = Medical3DNet().to(device).to(memory_format=torch.channels_last_3d)
     average = Average(net)
-    run = torch.compile(net, dynamic=False) if device == "cuda" and args.compile else net
     optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=5e-2)
-    batches = Batches(images, masks, sources, CROP, CLASSIFIER_BATCH, 2.5, args.seed + 1, zoom=(0.75, 1.35))
-    start, sums, since = time.time(), torch.zeros(3, device=device), 0
-    for step in range(args.classifier_steps):
-        schedule(optimiser, 1e-3, step, args.classifier_steps)
-        image, nodules, _ = batches.make()
+    plans = Plans(images.row, sources, CROP, CLASSIFIER_BATCH, 2.5, args.seed + 1, zoom=(0.75, 1.35))
+    renderer = Renderer(images, masks, CROP, args.seed + 1)
+    steps = args.classifier_steps
+    report = Report("classifier", ["loss", "right", "nodules"], steps, len(plans.kinds), log)
+    for step, plan in zip(range(steps), drawn(plans, range(steps), args.workers)):
+        schedule(optimiser, 1e-3, step, steps)
+        image, nodules, _ = renderer.render(plan)
         label = labels_of(nodules)
         net.train()
-        with torch.autocast(device, torch.bfloat16):
-            logits = run(image.contiguous(memory_format=torch.channels_last_3d)).float()
+        with torch.autocast(device, torch.bfloat16):  # torch.compile gave NaN here with PyTorch 2.11
+            logits = net(image.contiguous(memory_format=torch.channels_last_3d)).float()
         loss = F.cross_entropy(logits, label, ignore_index=-1, label_smoothing=0.02)
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         average.follow(net)
-        right = ((logits[:, 1] > logits[:, 0]) == (label == 1)).float()[label >= 0].mean()
-        sums += torch.stack([loss.detach(), right, (label == 1).float().mean()])
-        since += 1
-        if step % 200 == 199 or step == 20 or step + 1 == args.classifier_steps:
-            mean = (sums / since).tolist()
-            seconds = time.time() - start
-            log(f"classifier step {step + 1} {seconds:.0f} s loss {mean[0]:.3f} right {mean[1]:.3f} nodules {mean[2]:.2f}")
-            sums.zero_()
-            since = 0
+        counted = (label >= 0).float()
+        right = (((logits[:, 1] > logits[:, 0]) == (label == 1)) * counted).sum() / counted.sum()
+        report.add(step, [loss, right, (label == 1).float().mean()])
     return average.net
 
 
@@ -222,30 +250,39 @@ def left_out(folds, fold):
 
 
 def run_fold(args, fold, images, masks, cubes, scans, phantoms):
+    """Trains and writes both networks; a detector that is there already is gone on from."""
     out = left_out(args.folds, fold)
     sources = [s for s in cubes if s.name not in out], [s for s in scans if s.name not in out], phantoms
-    lines = open(os.path.join(args.out, f"log_{fold}.txt"), "w")
+    path = {k: os.path.join(args.out, f"{k}_{fold}") for k in ("log", "detector", "hard", "nodule_detector", "nodule_classifier")}
+    lines = open(path["log"] + ".txt", "a")
 
     def log(text):
         print(f"[{fold}] {text}", flush=True)
         lines.write(text + "\n")
         lines.flush()
 
-    for group in sources:
+    for group in (cubes, scans, phantoms):
         for source in group:
             source.hard = np.zeros((0, 4))
-    log(f"{len(sources[0])} cubes, {len(sources[1])} scans, {len(phantoms)} phantoms")
+    log(f"{len(sources[0])} cubes, {len(sources[1])} scans, {len(phantoms)} phantoms; {vars(args)}")
     torch.manual_seed(args.seed)
-    detector = train_detector(args, images, masks, sources, log)
-    log(f"parameters of the detector: {sum(p.numel() for p in detector.parameters())}")
+    if os.path.exists(path["detector"] + ".pt"):
+        detector = NoduleNet()
+        detector.load_state_dict(torch.load(path["detector"] + ".pt"))
+        detector.to(images.device).to(memory_format=torch.channels_last_3d).eval()
+    else:
+        detector = train_detector(args, images, masks, sources, log)
+        torch.save(detector.state_dict(), path["detector"] + ".pt")
+        log(f"parameters of the detector: {sum(p.numel() for p in detector.parameters())}")
+        cells = {0: "n", 2: "d", 3: "h", 4: "w"}
+        export(copy.deepcopy(detector), torch.rand(1, 1, 48, 64, 80), cells, ["heat", "size", "offset"], path["nodule_detector"] + ".onnx")
     mine(detector, images, sources[0] + sources[1], 0.01, 100)
-    mine(detector, images, phantoms, 0.02, 30)
+    mine(detector, images, phantoms[::3], 0.02, 30)
+    log(f"marks for the classifier: {sum(len(s.hard) for s in sources[0])} in cubes, {[len(s.hard) for s in sources[1]]} in scans, "
+        f"{sum(len(s.hard) for s in phantoms)} in phantoms")
     classifier = train_classifier(args, images, masks, sources, log)
-    json.dump({s.name: s.hard.round(2).tolist() for s in sources[1]}, open(os.path.join(args.out, f"hard_{fold}.json"), "w"))
-    cells = {0: "n", 2: "d", 3: "h", 4: "w"}
-    export(detector, torch.rand(1, 1, 48, 64, 80), cells, ["heat", "size", "offset"], os.path.join(args.out, f"nodule_detector_{fold}.onnx"))
-    export(classifier, torch.rand(2, 1, CROP, CROP, CROP), {0: "n"}, ["logits"], os.path.join(args.out, f"nodule_classifier_{fold}.onnx"))
-    open(os.path.join(args.out, f"done_{fold}"), "w").close()
+    export(classifier, torch.rand(2, 1, CROP, CROP, CROP), {0: "n"}, ["logits"], path["nodule_classifier"] + ".onnx")
+    log("done")
 
 
 def main():
@@ -258,21 +295,17 @@ def main():
     parser.add_argument("--classifier-steps", type=int, default=1500)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--workers", type=int, default=6, help="processes that draw patches")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.backends.cudnn.benchmark = True
     torch.backends.cuda.matmul.allow_tf32 = True
     os.makedirs(args.out, exist_ok=True)
     start = time.time()
     cubes, scans = load_real(args.real)
-    names = sorted(filter(str.isdigit, os.listdir(args.phantoms)), key=int)
-    from concurrent.futures import ProcessPoolExecutor
-    with ProcessPoolExecutor(max_workers=max(1, (os.cpu_count() or 2) // 2)) as pool:
-        phantoms = list(pool.map(load_phantom, [os.path.join(args.phantoms, n) for n in names]))
-    sources = cubes + scans + phantoms
-    images, masks = Images(sources, device), Images(cubes, device, masks=True)
+    names = sorted((n for n in os.listdir(args.phantoms) if n.endswith(".npz")), key=lambda n: int(n[:-4]))
+    phantoms = [Source.load(os.path.join(args.phantoms, n)) for n in names]
+    images, masks = Images(cubes + scans + phantoms, device), Images(cubes, device, masks=True)
     print(f"loaded in {time.time() - start:.0f} s: {images.buffer.numel() / 1e9:.1f} GB", flush=True)
     for fold in args.fold:
         run_fold(args, fold, images, masks, cubes, scans, phantoms)

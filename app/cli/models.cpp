@@ -10,10 +10,23 @@
 namespace lynceus::cli {
 namespace {
 
+/// Which networks the package runs on what.
+std::string networksText(const model::Package& p) {
+  std::string text = fmt::format("{} searches tiles of voxels of {:.2f} mm", p.network, p.preprocessing.spacingMm);
+  if (const auto& second = p.secondStage) {
+    text += fmt::format(
+        "; {} judges crops of {} voxels of {:.2f} mm around the {} strongest candidates, all others are dropped",
+        second->network, second->cropVoxels, second->spacingMm, second->candidates);
+  }
+  return text;
+}
+
 int list() {
   const auto packages = model::findPackages();
   if (!packages) return reportError(packages.error());
-  for (const model::Package& p : *packages) fmt::print("{:<28} {:<10} {:<14} {}\n", p.id, p.version, p.task, p.summary);
+  for (const model::Package& p : *packages) {
+    fmt::print("{:<28} {:<10} {:<14} {}{}\n", p.id, p.version, p.task, p.summary, p.secondStage ? " (two stages)" : "");
+  }
   return kExitOk;
 }
 
@@ -25,6 +38,8 @@ int show(const std::string& id) {
   if (!file) {
     return reportError({ErrorCode::resource, fmt::format("{}: the model has no card there", card.string())});
   }
+  fmt::print("{} {}: {}\n\n", package->id, package->version, networksText(*package));
+  std::fflush(stdout);  // before the stream below
   std::cout << file.rdbuf();
   return kExitOk;
 }

@@ -1,6 +1,7 @@
 // lynceus models check: where each node of an ONNX network will run and what it costs, or why it cannot run.
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <map>
 #include <memory>
 
@@ -9,6 +10,8 @@
 
 #include "app/cli/command.h"
 #include "core/compute/device.h"
+#include "core/detect/second_stage.h"
+#include "core/model/package.h"
 #include "core/nn/onnx_import.h"
 #include "core/nn/op_call.h"
 #include "core/nn/passes/resolve.h"
@@ -219,7 +222,7 @@ void printProblems(const std::vector<nn::NodeProblem>& problems, size_t nodes) {
   fmt::print("\nNodes that take what these compute have no known shapes and are only checked for their operator.\n");
 }
 
-Expected<int> check(const Arguments& args) {
+Expected<int> checkNetwork(const Arguments& args) {
   const auto precision = parsePrecision(args.precision);
   if (!precision) return passError(precision);
   const auto graph = nn::importOnnx(args.file);
@@ -252,12 +255,47 @@ Expected<int> check(const Arguments& args) {
   return static_cast<int>(problems->empty() ? kExitOk : kExitRejected);
 }
 
+/// The networks of a package with the inputs that detection gives them; args.file is its folder.
+Expected<int> checkPackage(const Arguments& args) {
+  const auto package = model::readPackage(args.file);
+  if (!package) return passError(package);
+  const int64_t tile = package->tiling.maxSizeVoxels;
+  std::vector<std::pair<std::string, nn::Shape>> networks{{package->network, {1, 1, tile, tile, tile}}};
+  if (const auto& second = package->secondStage) {
+    const int64_t side = second->cropVoxels;
+    networks.push_back({second->network, {detect::kBatch, 1, side, side, side}});
+  }
+  int exitCode = kExitOk;
+  for (const auto& [name, shape] : networks) {
+    Arguments one = args;
+    one.file = (package->folder / name).string();
+    const auto graph = nn::importOnnx(one.file);
+    if (!graph) return passError(graph);
+    if (one.inputs.empty() && graph->inputs.size() == 1)
+      one.inputs = {fmt::format("{}={}", graph->inputs[0].name, nn::shapeText(shape))};
+    const auto checked = checkNetwork(one);
+    if (!checked) return checked;
+    if (exitCode == kExitOk) exitCode = *checked;
+    if (&name != &networks.back().first) fmt::print("\n");
+  }
+  return exitCode;
+}
+
+Expected<int> check(const Arguments& args) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(args.file, ignored)) return checkNetwork(args);
+  if (args.asJson)
+    return makeError(ErrorCode::wrongUse, "{}: --json describes one network: name an ONNX file of the package",
+                     args.file);
+  return checkPackage(args);
+}
+
 }  // namespace
 
 void addModelsCheck(CLI::App& models, int& exitCode) {
   auto args = std::make_shared<Arguments>();
   CLI::App* command = models.add_subcommand("check", "Where each node of an ONNX network runs, and what it costs");
-  command->add_option("file", args->file, "ONNX file")->required();
+  command->add_option("file", args->file, "ONNX file, or the folder of a model package")->required();
   command->add_option("--input", args->inputs,
                       "NAME=SHAPE, such as image=1x1x128x128x128, where the file leaves it open");
   command->add_option("--device", args->device, "auto, cpu or reference")->capture_default_str();

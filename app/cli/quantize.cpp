@@ -12,11 +12,14 @@
 #include "app/cli/detect_study.h"
 #include "core/atomic_file.h"
 #include "core/detect/agreement.h"
+#include "core/detect/pipeline.h"
+#include "core/detect/second_stage.h"
 #include "core/detect/tile_input.h"
 #include "core/image/resample.h"
 #include "core/nn/npy.h"
 #include "core/nn/onnx_import.h"
 #include "core/nn/quantize.h"
+#include "core/sha256.h"
 
 namespace lynceus::cli {
 namespace {
@@ -66,18 +69,21 @@ Expected<nn::Sample> readSample(const std::string& argument, const nn::Graph& gr
   return sample;
 }
 
-// Tiles of one study as detection cuts them, evenly spread over the lungs.
-Expected<std::vector<nn::Tensor>> tilesOf(const std::string& path, const model::Package& package, size_t count,
-                                          job::Context& context) {
+Expected<image::Volume> loadVolume(const std::string& path, const model::Package& package, job::Context& context) {
   const auto source = io::openSource(path, context);
   if (!source) return passError(source);
   std::vector<const io::dicom::Series*> series;
   for (const io::dicom::Series& s : source->series) series.push_back(&s);
   const auto loaded = io::loadSeries(*source, chooseForModel(series, package.input, {}).index, context);
   if (!loaded) return passError(loaded);
-  const auto lungs = detect::findLungRegion(loaded->volume);
-  const auto grid = detect::networkGrid(loaded->volume, lungs ? &*lungs : nullptr, package.preprocessing);
-  const image::Image<float> hu = image::resampleLinear(loaded->volume, grid);
+  return loaded->volume;
+}
+
+// Tiles of one study as detection cuts them, evenly spread over the lungs.
+Expected<std::vector<nn::Tensor>> tilesOf(const image::Volume& volume, const model::Package& package, size_t count) {
+  const auto lungs = detect::findLungRegion(volume);
+  const auto grid = detect::networkGrid(volume, lungs ? &*lungs : nullptr, package.preprocessing);
+  const image::Image<float> hu = image::resampleLinear(volume, grid);
   const model::Tiling& t = package.tiling;
   const detect::TilePlan plan =
       detect::planTiles(grid.size, std::min(kLargestTile, t.maxSizeVoxels), t.overlapVoxels, t.multipleOf);
@@ -89,13 +95,37 @@ Expected<std::vector<nn::Tensor>> tilesOf(const std::string& path, const model::
   return tiles;
 }
 
+// Crops around what the first stage proposes, from the most to the least likely lesion, as the second stage sees them.
+Expected<std::vector<nn::Tensor>> cropsOf(const image::Volume& volume, detect::Pipeline& detector, size_t count,
+                                          const job::Context& context) {
+  detect::Options everything;
+  everything.threshold = 0;
+  const auto result = detector.run(volume, {}, everything, context);
+  if (!result) return passError(result);
+  if (result->status != detect::Status::succeeded) return makeError(ErrorCode::badInput, "{}", result->reason);
+  const model::SecondStage& rules = *detector.package().secondStage;
+  const size_t found = result->findings.size(), side = static_cast<size_t>(rules.cropVoxels);
+  std::vector<nn::Tensor> crops;
+  for (size_t i = 0; i < std::min(count, found); ++i) {
+    const auto n = static_cast<int64_t>(side);
+    nn::Tensor crop = nn::Tensor::zeros({1, 1, n, n, n});
+    const detect::Finding& f = result->findings[i * found / std::min(count, found)];
+    auto cut = detect::cropInput(volume, f.centerMm, rules, detector.package().preprocessing, crop.floats().data());
+    if (!cut) return passError(cut);
+    crops.push_back(std::move(crop));
+  }
+  return crops;
+}
+
 /// Every other sample calibrates, the rest measures.
 struct Samples {
   std::vector<nn::Sample> calibration, comparison;
 };
 
+/// @param detector  set where the network is a package's second stage.
 Expected<Samples> gatherSamples(const Options& options, const nn::Graph& graph,
-                                const std::optional<model::Package>& package, job::Context& context) {
+                                const std::optional<model::Package>& package, detect::Pipeline* detector,
+                                job::Context& context) {
   std::vector<nn::Sample> all;
   const size_t perPath = (static_cast<size_t>(options.tiles) + options.calibrate.size() - 1) / options.calibrate.size();
   for (const std::string& path : options.calibrate) {
@@ -108,9 +138,11 @@ Expected<Samples> gatherSamples(const Options& options, const nn::Graph& graph,
     if (!package)
       return makeError(ErrorCode::wrongUse,
                        "{}: to cut tiles from a study, name the network's package with --model-package", path);
-    auto tiles = tilesOf(path, *package, perPath, context);
-    if (!tiles) return passError(tiles);
-    for (nn::Tensor& tile : *tiles) all.push_back({std::move(tile)});
+    const auto volume = loadVolume(path, *package, context);
+    if (!volume) return passError(volume);
+    auto inputs = detector ? cropsOf(*volume, *detector, perPath, context) : tilesOf(*volume, *package, perPath);
+    if (!inputs) return makeError(inputs.error().code, "{}: {}", path, inputs.error().message);
+    for (nn::Tensor& input : *inputs) all.push_back({std::move(input)});
   }
   if (all.size() < 2)
     return makeError(ErrorCode::wrongUse, "{}: at least two samples are needed, one to calibrate and one to compare",
@@ -190,8 +222,15 @@ Expected<void> quantize(const Options& options) {
   const auto* bytes = reinterpret_cast<const std::byte*>(onnx->data());
   const auto graph = nn::parseOnnx({bytes, onnx->size()}, options.model);
   if (!graph) return passError(graph);
+  // Which of a package's networks this is decides what it is shown and whether it finds lesions by itself.
+  std::optional<detect::Pipeline> detector;
+  if (package && package->secondStage && sha256(*onnx) == package->sha256.at(package->secondStage->network)) {
+    auto whole = detect::Pipeline::create(*package, *compute::openDevice(options.device));
+    if (!whole) return passError(whole);
+    detector = std::move(*whole);
+  }
   TerminalContext context("lynceus quantize");
-  const auto samples = gatherSamples(options, *graph, package, context);
+  const auto samples = gatherSamples(options, *graph, package, detector ? &*detector : nullptr, context);
   if (!samples) return passError(samples);
   const auto model = nn::quantizeModel({bytes, onnx->size()}, options.model, samples->calibration, **device,
                                        {{options.keepFloat.begin(), options.keepFloat.end()}});
@@ -199,7 +238,7 @@ Expected<void> quantize(const Options& options) {
   if (auto ok = writeFileAtomically(options.output, model->onnx); !ok) return ok;
   std::optional<detect::Agreement> agreement;
   nn::OutputsSeen seen;
-  if (package) {
+  if (package && !detector) {
     agreement.emplace();
     seen = [&](const auto& float32, const auto& int8) { return detect::addTile(float32, int8, *package, *agreement); };
   }
@@ -225,8 +264,10 @@ void addQuantize(CLI::App& app, int& exitCode) {
                    "typical inputs: .npy files (NAME=A.npy,NAME=B.npy for several inputs), or CT studies with "
                    "--model-package; every other one is for the report")
       ->required();
-  command->add_option("--model-package", options->package,
-                      "id or folder: how it cuts tiles from studies, and whether the same lesions are found");
+  command->add_option(
+      "--model-package", options->package,
+      "id or folder: how it cuts tiles, or crops for its second stage, from studies, and whether the same "
+      "lesions are found");
   command->add_option("--tiles", options->tiles, "tiles of all studies together")
       ->check(CLI::Range(2, 100000))
       ->capture_default_str();

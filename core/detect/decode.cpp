@@ -65,10 +65,11 @@ double overlapIou(const Candidate& a, const Candidate& b) {
 
 bool sameLesion(const Candidate& a, const Candidate& b, double iou) {
   const Vec3 d = a.center - b.center;
-  const auto inInnerHalf = [&](const Vec3& size) {
-    return std::abs(d.x) < size.x / 4 && std::abs(d.y) < size.y / 4 && std::abs(d.z) < size.z / 4;
+  const auto reaches = [&](const Vec3& size) {
+    const double x = 2 * d.x / size.x, y = 2 * d.y / size.y, z = 2 * d.z / size.z;
+    return x * x + y * y + z * z < 1;
   };
-  return overlapIou(a, b) > iou || inInnerHalf(a.size) || inInnerHalf(b.size);
+  return overlapIou(a, b) > iou || reaches(a.size) || reaches(b.size);
 }
 
 }  // namespace

@@ -38,7 +38,8 @@ Expected<std::vector<Candidate>> decode(const TileOutputs& outputs, const model:
 double calibratedScore(const Candidate& candidate, const model::Calibration& calibration);
 
 /// Greedy non-maximum suppression: strongest first, a box falls if it overlaps a kept one by more than `iou`
-/// (intersection over union) or if either centre lies in the other's inner half. Stops at `limit` kept.
+/// (intersection over union) or if the centre of either lies in the ellipsoid that fills the other: the peaks of one
+/// mass are one finding. Stops at `limit` kept.
 std::vector<Candidate> suppress(std::vector<Candidate> candidates, double iou, int limit);
 
 }  // namespace lynceus::detect

@@ -14,8 +14,8 @@ struct LungRegion {
   double lungVolumeMl = 0;  ///< of the aerated lung inside
 };
 
-/// Air inside the body that survives an opening with a ball wider than the trachea, grown by a band that reaches
-/// lesions at the pleura and the mediastinum.
+/// Air that survives an opening with a ball wider than the trachea and is neither the room nor gas below the diaphragm,
+/// grown by a band that reaches lesions at the pleura, and what has lung on both sides: masses and the mediastinum.
 /// @return nothing where less than 200 ml of lung is found: then the whole volume must be searched.
 std::optional<LungRegion> findLungRegion(const image::Volume& volume);
 

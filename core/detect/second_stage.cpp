@@ -14,8 +14,6 @@ namespace {
 using image::Geometry;
 using image::Volume;
 
-constexpr int64_t kBatch = 8;  // crops of a batch; all mirror images of a candidate are one batch
-
 /// One axis of a crop: which of its voxels lie inside the volume and which voxels of the volume they are made of.
 struct Span {
   int first = 0, count = 0;  ///< voxels of the crop

@@ -8,6 +8,9 @@
 
 namespace lynceus::detect {
 
+/// Crops that go through the network together; with test-time augmentation those of one candidate.
+inline constexpr int64_t kBatch = 8;
+
 /// Writes a cube of rules.cropVoxels voxels of rules.spacingMm to `crop`, x fastest: its centre is `centerMm` (LPS),
 /// its axes are the volume's, HU are mapped to 0..1 by the window of `pre`. It is resampled from the volume itself, so
 /// that it depends on nothing else. What lies outside the volume is 0, the window's low end. Any thread.

@@ -103,6 +103,26 @@ TEST(Suppression, KeepsTheStrongestOfOverlappingBoxesAndAllThatAreApart) {
   EXPECT_EQ(kept[1].logit, 2);
 }
 
+TEST(Suppression, MakesOneFindingOfTheFragmentsOfAMassAndKeepsItsNeighbours) {
+  for (const double mass : {40.0, 50.0, 60.0}) {
+    const auto box = [](double x, double y, double z, double size, double logit) {
+      return Candidate{{x, y, z}, {size, size, size}, logit};
+    };
+    const std::vector<Candidate> all{
+        box(0, 0, 0, mass, 4),
+        box(0.42 * mass, 0, 0, 8, 3),
+        box(0, -0.3 * mass, 0.3 * mass, 15, 2),
+        box(-0.2 * mass, 0.2 * mass, -0.3 * mass, 25, 1),
+        box(0.5 * mass + 2, 0, 0, 6, 2.5),        // a nodule that touches it
+        box(0.4 * mass, 0.4 * mass, 0, 6, 2.2)};  // in the corner of its box, outside of it
+    const auto kept = suppress(all, 0.2, 10);
+    ASSERT_EQ(kept.size(), 3u) << mass;
+    EXPECT_EQ(kept[0].logit, 4);
+    EXPECT_EQ(kept[1].logit, 2.5);
+    EXPECT_EQ(kept[2].logit, 2.2);
+  }
+}
+
 TEST(Suppression, StopsAtTheLimitWithTheStrongest) {
   std::vector<Candidate> many;
   for (int i = 0; i < 50; ++i) many.push_back({{i * 20.0, 0, 0}, {5, 5, 5}, static_cast<double>(i)});

@@ -6,7 +6,7 @@
 
 #include "core/detect/mirror.h"
 #include "core/detect/tile_input.h"
-#include "tests/unit/detect/small_detector.h"
+#include "tests/support/small_detector.h"
 
 using namespace lynceus;
 using namespace lynceus::detect;

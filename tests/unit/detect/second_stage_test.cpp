@@ -5,7 +5,7 @@
 #include "core/detect/tile_input.h"
 #include "core/image/resample.h"
 #include "tests/support/networks.h"
-#include "tests/unit/detect/small_detector.h"
+#include "tests/support/small_detector.h"
 
 using namespace lynceus;
 using namespace lynceus::detect;

@@ -98,6 +98,8 @@ class SmallDetector {
         side, candidates, slope);
     return *this;
   }
+  /// Written by now; gone with this.
+  std::string folder() const { return package().folder.string(); }
   model::Package package() const {
     std::ofstream(m_folder / "model.toml") << R"(schemaVersion = 1
 id = "test"

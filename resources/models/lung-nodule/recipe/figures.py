@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Every figure of the model card on real CT, from the networks of the five folds, by the product itself.
+
+    figures.py --lynceus PROGRAM --data DIR --models DIR --out OUT [--tta] [--precision P] [--single-stage]
+
+MODELS holds nodule_detector_K.onnx and nodule_classifier_K.onnx for folds 0 to 4, as train.py writes them. Each network reads only
+what folds.csv left out when it was trained: nodules in cubes of 51 mm, mirrored to 96 mm, and one complete scan. A nodule and the
+false marks it is held against come from different scans, so the curve is a pseudo-FROC. DIR is laid out as prepare.py says.
+
+Writes the tables of `lynceus evaluate` to OUT, and calibration.json: the logistic curve over both raw scores, fitted on these marks.
+"""
+import argparse
+import csv
+import glob
+import hashlib
+import json
+import math
+import os
+import shutil
+import subprocess
+
+import numpy as np
+
+from prepare import SCANS, box_lesion
+from patches import read_mha
+
+PAD = (22, 23)  # 51 + 45 = 96 voxels
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def write_mha(path, hu, corner):
+    with open(path, "wb") as f:
+        f.write(f"ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = False\n"
+                f"TransformMatrix = 1 0 0 0 1 0 0 0 1\nOffset = {corner} {corner} {corner}\nElementSpacing = 1 1 1\n"
+                f"DimSize = {hu.shape[2]} {hu.shape[1]} {hu.shape[0]}\nElementType = MET_SHORT\nElementDataFile = LOCAL\n".encode())
+        f.write(np.ascontiguousarray(hu, "<i2").tobytes())
+
+
+def package(args, fold, folder):
+    """The shipped package with the fold's networks, uncalibrated: every candidate is reported with its raw scores."""
+    os.makedirs(folder, exist_ok=True)
+    names = {"nodule_detector.onnx": f"nodule_detector_{fold}.onnx", "nodule_classifier.onnx": f"nodule_classifier_{fold}.onnx"}
+    lines, section = [], ""
+    for line in open(os.path.join(HERE, "..", "model.toml")):
+        section = line.strip() if line.startswith("[") else section
+        key = line.split("=")[0].strip()
+        if args.single_stage and (section == "[secondStage]" or key in ("secondStageSlope", '"nodule_classifier.onnx"')):
+            continue
+        if key.strip('"') in names:
+            data = open(os.path.join(args.models, names[key.strip('"')]), "rb").read()
+            line = f'{key} = "{hashlib.sha256(data).hexdigest()}"\n'
+        if key == "candidateScore":
+            line = "candidateScore = 0.005\n"
+        lines.append(line)
+    open(os.path.join(folder, "model.toml"), "w").writelines(lines)
+    for ours, theirs in names.items():
+        if not (args.single_stage and "classifier" in ours):
+            shutil.copy(os.path.join(args.models, theirs), os.path.join(folder, ours))
+    shutil.copy(os.path.join(HERE, "..", "MODEL_CARD.md"), folder)
+
+
+def detect(args, fold, cubes, rows, scans):
+    """findings.json paths by series name for what a fold left out."""
+    model = os.path.join(args.out, "packages", str(fold))
+    package(args, fold, model)
+    common = ["--model", model, "--threshold", "0", "--precision", args.precision] + (["--tta"] if args.tta else [])
+    folder, results = os.path.join(args.out, "cubes", str(fold)), os.path.join(args.out, "results", str(fold))
+    os.makedirs(folder, exist_ok=True)
+    for i, row in enumerate(rows):
+        write_mha(os.path.join(folder, row["patient"] + ".mha"), np.pad(cubes["hu"][i], [PAD] * 3, mode="reflect"), 0) \
+            if row["fold"] == fold else None
+    subprocess.run([args.lynceus, "batch", folder, "-o", results, "--region", "whole", *common], check=True)
+    found = {os.path.basename(os.path.dirname(p)).removesuffix(".mha"): p for p in glob.glob(os.path.join(results, "*", "findings.json"))}
+    for name in scans:
+        out = os.path.join(args.out, "results", name)
+        subprocess.run([args.lynceus, "detect", os.path.join(args.data, SCANS[name]), "-o", out, *common], check=True)
+        found[name] = os.path.join(out, "findings.json")
+    return found
+
+
+def marks_of(path):
+    """(x, y, z, first raw logit, second) of each mark."""
+    result = json.load(open(path))
+    assert result["status"] == "succeeded", (path, result["reason"])
+    logit = lambda p: math.log(max(p, 1e-9) / max(1 - p, 1e-9))
+    return [[*f["centerMm"], logit(f["rawScore"]), logit(f["secondStageRawScore"]) if f.get("secondStageRawScore") is not None else 0.0]
+            for f in result["findings"]]
+
+
+def annotations(args, cubes, rows, lesions):
+    """LUNA16 columns and the readers' opinion for the nodules of the cubes and the labelled lesions of the scans."""
+    kinds = {1: "ground glass", 2: "part-solid", 3: "part-solid", 4: "solid", 5: "solid"}
+    for i, row in enumerate(rows):
+        z, y, x = np.array(np.nonzero(cubes["mask"][i])).mean(axis=1) + PAD[0]
+        yield [row["patient"], x, y, z, row["equiv_diam_mm"], kinds[round(float(row["texture"]))]]
+    for name, found in lesions.items():
+        for lesion in found:
+            yield [name, *lesion, "solid"]
+
+
+def labelled(args, name):
+    """What the collections label in a scan: (x, y, z, d)."""
+    found = [[float(r[k]) for k in ("x_mm_lps", "y_mm_lps", "z_mm_lps", "equivalent_diameter_mm")]
+             for r in csv.DictReader(open(os.path.join(args.data, "chest_ct/lesions.csv"))) if r["scan"] == name]
+    if name == "Lung_Dx-A0001":
+        path = os.path.join(args.out, "scan.mha")
+        subprocess.run([args.lynceus, "convert", os.path.join(args.data, SCANS[name]), path], check=True, stdout=subprocess.DEVNULL)
+        _, spacing, corner = read_mha(path)
+        found += box_lesion(args.data, corner, spacing)
+    return found
+
+
+def near(mark, places, at_least=0.0):
+    return any(math.dist(mark[:3], p[:3]) < max(p[3] / 2, at_least) for p in places)
+
+
+def fit(positive, negative):
+    """Logistic regression (slope, second slope, intercept) by Newton's method, with a whisper of a prior."""
+    x = np.array([[m[3], m[4], 1.0] for m in positive + negative])
+    y = np.array([1.0] * len(positive) + [0.0] * len(negative))
+    used = [0, 2] if not x[:, 1].any() else [0, 1, 2]
+    w = np.zeros(len(used))
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-x[:, used] @ w))
+        h = (x[:, used] * (p * (1 - p))[:, None]).T @ x[:, used] + 1e-3 * np.eye(len(used))
+        w += np.linalg.solve(h, x[:, used].T @ (y - p) - 1e-3 * w)
+    full = np.zeros(3)
+    full[used] = w
+    return full
+
+
+def write_csv(path, header, rows):
+    with open(path, "w", newline="") as f:
+        writer = csv.writer(f, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("lynceus", "data", "models", "out"):
+        parser.add_argument("--" + name, required=True)
+    parser.add_argument("--tta", action="store_true")
+    parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--single-stage", action="store_true")
+    args = parser.parse_args()
+    os.makedirs(args.out, exist_ok=True)
+    fold_of = {r["patient"]: int(r["fold"]) for r in csv.DictReader(open(os.path.join(HERE, "folds.csv")))}
+    cubes = np.load(os.path.join(args.data, "train/nodules134_train.npz"))
+    by_name = {r["Filename"]: r for r in csv.DictReader(open(os.path.join(args.data, "train/nodules134_train.csv")))}
+    rows = [by_name[str(n)] for n in cubes["name"]]
+    for row in rows:
+        row["fold"] = fold_of[row["patient"]]
+    found = {}
+    for fold in range(5):
+        found.update(detect(args, fold, cubes, rows, [n for n in SCANS if fold_of[n] == fold]))
+    marks = {name: marks_of(path) for name, path in found.items()}
+    lesions = {name: labelled(args, name) for name in SCANS}
+    looked = {}
+    for r in csv.DictReader(open(os.path.join(HERE, "scan_marks.csv"))):
+        looked.setdefault(r["scan"], []).append((r["class"], [float(r[k]) for k in ("coordX", "coordY", "coordZ", "diameter_mm")]))
+
+    truth = list(annotations(args, cubes, rows, lesions))
+    path = lambda name: os.path.join(args.out, name)
+    write_csv(path("annotations.csv"), ["seriesuid", "coordX", "coordY", "coordZ", "diameter_mm", "texture"], truth)
+    write_csv(path("series.csv"), ["seriesuid"], [[n] for n in sorted(marks)])
+    write_csv(path("background.csv"), ["seriesuid"], [[n] for n in sorted(SCANS)])
+    # Left out of the second, adjudicated reading: what we took for a nodule, or could not tell, among unlabelled marks.
+    write_csv(path("excluded.csv"), ["seriesuid", "coordX", "coordY", "coordZ", "diameter_mm"],
+              [[n, *p[:3], max(p[3], 8)] for n, places in looked.items() for c, p in places if c in ("nodule", "uncertain")])
+
+    places = {t[0]: [[float(v) for v in t[1:5]]] for t in truth if t[0] not in SCANS}
+    positive = [max(hits, key=lambda m: m[3] + m[4]) for name in places
+                if (hits := [m for m in marks[name] if near(m, places[name])])]
+    doubtful = {n: [p for c, p in looked.get(n, []) if c in ("nodule", "uncertain")] for n in SCANS}
+    negative = [m for name in SCANS for m in marks[name] if not near(m, lesions[name]) and not near(m, doubtful[name], 4)]
+    w = fit(positive, negative)
+    json.dump({"slope": w[0], "secondStageSlope": w[1], "intercept": w[2], "nodules": len(positive), "others": len(negative)},
+              open(path("calibration.json"), "w"), indent=1)
+    score = lambda m: 1 / (1 + math.exp(-(w[0] * m[3] + w[1] * m[4] + w[2])))
+    write_csv(path("detections.csv"), ["seriesuid", "coordX", "coordY", "coordZ", "probability"],
+              [[name, *m[:3], score(m)] for name in sorted(marks) for m in marks[name]])
+    # The classifier alone: each nodule's mark against as many of the strongest false marks.
+    hardest = sorted(((m[3], name, m) for name in SCANS for m in marks[name]
+                      if not near(m, lesions[name]) and not near(m, doubtful[name], 4)), reverse=True)[:len(positive)]
+    probability = lambda m: 1 / (1 + math.exp(-m[4]))
+    write_csv(path("patches.csv"), ["patient", "label", "score"],
+              [[name, 1, probability(max(hits, key=lambda m: m[3] + m[4]))] for name in sorted(places)
+               if (hits := [m for m in marks[name] if near(m, places[name])])] + [[name, 0, probability(m)] for _, name, m in hardest])
+
+    base = [args.lynceus, "evaluate", "--annotations", path("annotations.csv"), "--series", path("series.csv"), "--background",
+            path("background.csv"), "--detections", path("detections.csv"), "--by", "texture"]
+    for title, more in (("raw", []), ("adjudicated", ["--excluded", path("excluded.csv")])):
+        print(f"\n{title}:", flush=True)
+        subprocess.run([*base, *more, "--json", path(title + ".json"), "--plot", path(title + ".svg")], check=True)
+    if not args.single_stage:
+        print("\nclassifier alone:", flush=True)
+        subprocess.run([args.lynceus, "evaluate", "--patches", path("patches.csv"), "--json", path("patches.json"), "--plot",
+                        path("patches.svg")], check=True)
+
+
+if __name__ == "__main__":
+    main()

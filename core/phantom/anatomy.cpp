@@ -55,7 +55,8 @@ void drawVariation(Anatomy& a, bool tame) {
   Random random(a.seed, kStreamVariation);
   const auto unusual = [&](double share) { return random.chance(tame ? 0 : share); };
   a.sectionExponent = random.range(2.05, 2.6);
-  a.gutterMm = random.range(23, 33);
+  a.gutterMm = random.range(22, 26);
+  a.halfDepthMm *= random.range(0.98, 1.12) + 0.06 * a.disease.centrilobular;  // a barrel chest
   a.asymmetry = tame ? 0 : random.range(-0.05, 0.05);
   if (unusual(0.35)) a.pose.lateralMm = random.range(2, 11) * random.sign();
   a.pose.lateralPhase = random.range(0, 2 * std::numbers::pi);

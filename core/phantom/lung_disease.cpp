@@ -148,8 +148,8 @@ class Painter {
   template <class Distance>
   void addDense(const detect::BoxMm& box, const Distance& distance) {
     m_fields.update(kDense, box, [&](const Point3& p, double old) { return std::min(old, distance(p)); });
-    // it fades over about nine millimetres
-    m_fields.update(kOccupied, box, [&](const Point3& p, double old) { return std::min(old, distance(p) - 9); });
+    // it fades over about a centimetre
+    m_fields.update(kOccupied, box, [&](const Point3& p, double old) { return std::min(old, distance(p) - 11); });
   }
 
   // Fluid has pushed the lung aside already: what lies next to it is squeezed.

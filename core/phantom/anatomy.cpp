@@ -74,7 +74,8 @@ void drawVariation(Anatomy& a, bool tame) {
   a.leftMinorFissure = unusual(0.12);
   a.armsDown = unusual(0.1);
   // from a deep breath to a shallow one
-  a.lungHu = tame ? random.range(-875, -835) : mix(-895.0, random.chance(0.12) ? -700.0 : -800.0, random.uniform());
+  a.lungHu = tame ? random.range(-875, -835)
+                  : mix(-905.0, random.chance(0.12) ? -700.0 : -795.0, std::pow(random.uniform(), 1.5));
   a.lungHu -= 22 * a.disease.centrilobular;
 }
 

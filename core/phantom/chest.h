@@ -7,6 +7,7 @@
 
 #include "core/image/volume.h"
 #include "core/job/context.h"
+#include "core/phantom/disease.h"
 #include "core/phantom/nodule.h"
 #include "core/phantom/scanner.h"
 #include "core/phantom/scene.h"

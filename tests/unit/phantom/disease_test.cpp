@@ -8,6 +8,7 @@
 #include <omp.h>
 
 #include "core/phantom/chest.h"
+#include "core/phantom/field.h"
 #include "core/phantom/mediastinum.h"
 #include "core/phantom/truth.h"
 

@@ -55,7 +55,8 @@ void drawVariation(Anatomy& a, bool tame) {
   Random random(a.seed, kStreamVariation);
   const auto unusual = [&](double share) { return random.chance(tame ? 0 : share); };
   a.sectionExponent = random.range(2.05, 2.6);
-  a.gutterMm = random.range(23, 33);
+  a.gutterMm = random.range(22, 26);
+  a.halfDepthMm *= random.range(0.98, 1.12) + 0.06 * a.disease.centrilobular;  // a barrel chest
   a.asymmetry = tame ? 0 : random.range(-0.05, 0.05);
   if (unusual(0.35)) a.pose.lateralMm = random.range(2, 11) * random.sign();
   a.pose.lateralPhase = random.range(0, 2 * std::numbers::pi);
@@ -73,7 +74,8 @@ void drawVariation(Anatomy& a, bool tame) {
   a.leftMinorFissure = unusual(0.12);
   a.armsDown = unusual(0.1);
   // from a deep breath to a shallow one
-  a.lungHu = tame ? random.range(-875, -835) : mix(-895.0, random.chance(0.12) ? -700.0 : -800.0, random.uniform());
+  a.lungHu = tame ? random.range(-875, -835)
+                  : mix(-905.0, random.chance(0.12) ? -700.0 : -795.0, std::pow(random.uniform(), 1.5));
   a.lungHu -= 22 * a.disease.centrilobular;
 }
 

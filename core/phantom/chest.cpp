@@ -80,7 +80,8 @@ void addSpicules(const std::vector<Nodule>& nodules, Scene& scene) {
 }  // namespace
 
 Expected<Phantom> makeChest(const PhantomOptions& options, job::Context& context) {
-  const Anatomy anatomy = Anatomy::draw(options.seed, options.tame);
+  Anatomy anatomy = Anatomy::draw(options.seed, options.tame);
+  if (options.disease) anatomy.disease = *options.disease;
   Scanner scanner = Scanner::draw(options.seed, bodyWidth(anatomy), options.tame);
   const auto geometry = chooseGeometry(options, anatomy, scanner);
   if (!geometry) return passError(geometry);

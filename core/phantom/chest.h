@@ -1,11 +1,13 @@
 // A synthetic chest CT with nodules whose truth is known exactly: for training, demonstrations and tests.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/image/volume.h"
 #include "core/job/context.h"
+#include "core/phantom/disease.h"
 #include "core/phantom/nodule.h"
 #include "core/phantom/scanner.h"
 #include "core/phantom/scene.h"
@@ -23,7 +25,8 @@ struct PhantomOptions {
   bool noise = true;
   bool blur = true;  ///< point spread in the plane; slices keep their thickness
   bool lungMask = false;
-  bool tame = false;  ///< a near-normal patient and an ordinary scan: for demonstrations
+  bool tame = false;               ///< a near-normal patient and an ordinary scan: for demonstrations
+  std::optional<Disease> disease;  ///< what the patient has; without it the seed decides
 };
 
 struct Phantom {

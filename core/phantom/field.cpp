@@ -130,7 +130,7 @@ void Fields::update(FieldId id, const detect::BoxMm& box, const std::function<do
 }
 
 void Fields::occupy(const Shape& shape) {
-  const Vec3 near{20, 20, 20};  // no nodule reaches farther
+  const Vec3 near{32, 32, 32};  // no nodule reaches farther
   const detect::BoxMm box = shape.bounds();
   update(kOccupied, {box.min - near, box.max + near},
          [&](const Point3& p, double old) { return std::min(old, shape.distance(p)); });

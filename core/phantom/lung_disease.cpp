@@ -101,10 +101,12 @@ class Painter {
 
   // Far larger than a nodule, and without a border.
   void groundGlass() {
-    const Shape shape = area(17, 55);
+    const Shape shape = area(28, 70);
     const double amount = m_random.range(0.12, 0.42), edge = m_random.range(3, 12);
     const uint64_t key = m_a.seed + 55 + m_list.size();
-    const auto distance = [&](const Point3& p) { return shape.distance(p) + 11 * valueNoise(p, 16, key); };
+    const auto distance = [&](const Point3& p) {
+      return shape.distance(p) + 16 * valueNoise(p, 22, key) + 6 * valueNoise(p, 8, key + 1);
+    };
     m_fields.update(kHaze, around(shape, 24), [&](const Point3& p, double old) {
       return std::max(old, amount * smoothStep(edge, -edge, distance(p)));
     });
@@ -148,8 +150,8 @@ class Painter {
   template <class Distance>
   void addDense(const detect::BoxMm& box, const Distance& distance) {
     m_fields.update(kDense, box, [&](const Point3& p, double old) { return std::min(old, distance(p)); });
-    // it fades over about nine millimetres
-    m_fields.update(kOccupied, box, [&](const Point3& p, double old) { return std::min(old, distance(p) - 9); });
+    // it fades over about a centimetre
+    m_fields.update(kOccupied, box, [&](const Point3& p, double old) { return std::min(old, distance(p) - 11); });
   }
 
   // Fluid has pushed the lung aside already: what lies next to it is squeezed.

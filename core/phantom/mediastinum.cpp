@@ -33,8 +33,7 @@ double hilarScale(const Anatomy& a) { return a.halfWidthMm / 125; }
 
 // A part of the stomach that has slid up behind the heart.
 void hernia(const Anatomy& a, Scene& scene) {
-  Random random(a.seed, kStreamBowel);
-  random.next();
+  Random random(a.seed, kStreamHernia);
   const double r = random.range(14, 30), z = a.domeLeftZ + random.range(-5, 20);
   const Point3 c{random.range(0, 14), a.spineY(z) - 24 - r, z};
   scene.addMarked("hiatal-hernia", kLayerMediastinal, ellipsoid(c, {1.2 * r, 0.9 * r, r}, random.range(25, 60)));
@@ -44,7 +43,7 @@ void hernia(const Anatomy& a, Scene& scene) {
 
 // Loops of colon under the diaphragm: gas with walls and folds, and stool with bubbles in it.
 void bowel(const Anatomy& a, Scene& scene) {
-  Random random(a.seed, kStreamBowel + 100);
+  Random random(a.seed, kStreamBowel);
   const bool interposed = random.chance(0.08);  // between liver and diaphragm
   for (int loop = 1 + random.integer(4); loop > 0; --loop) {
     const double side = interposed && random.chance(0.5) ? -1 : 1;

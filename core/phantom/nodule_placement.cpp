@@ -114,6 +114,7 @@ class Placer {
   bool isFree(const Nodule& n) const {
     const double reach = n.body.reachMm();
     const Point3& c = n.body.centreMm;
+    if (!m_fields.hasRoom(c, reach)) return false;
     const Vec3 margin{reach + 2, reach + 2, reach + 2};
     const Vec3 low = c - margin - m_request.fromMm, high = m_request.toMm - c - margin;
     if (std::min({low.x, low.y, low.z, high.x, high.y, high.z}) < 0) return false;

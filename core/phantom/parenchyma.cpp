@@ -17,7 +17,7 @@ float blend(float under, float over, float share) { return under + (over - under
 float withHoles(float hu, const LungSample& s, uint64_t seed) {
   const float n = noise(s, 7, seed + 41) + 0.35F * noise(s, 3.2, seed + 42);
   const float edge = 0.85F - 1.15F * s.holes;
-  return blend(hu, -978, 0.9F * step(edge, edge + 0.22F, n));
+  return blend(hu, -978, 0.92F * step(edge - 0.06F, edge + 0.26F, n));
 }
 
 // Thickened septa are where smooth noise crosses zero: sheets of about a millimetre that meet in a net. Honeycombs are
@@ -34,9 +34,9 @@ float withNet(float hu, const LungSample& s, double honeycombing, uint64_t seed)
 
 // Consolidation fades through ground glass, in patches of the size of an acinus.
 float withDense(float hu, const LungSample& s, uint64_t seed) {
-  const float d = s.denseMm + 2.4F * noise(s, 8, seed + 47) + 1.6F * noise(s, 3.5, seed + 48);
-  const float glass = 0.4F * step(7, 0, d + 2 * s.low);
-  return blend(blend(hu, -80, glass), kAirlessHu + 10 * s.fine, step(2.2F, -2.2F, d));
+  const float d = s.denseMm + 3 * noise(s, 8, seed + 47) + 2 * noise(s, 3.5, seed + 48);
+  const float glass = 0.45F * step(9, 0, d + 4 * s.low);
+  return blend(blend(hu, -80, glass), kAirlessHu + 10 * s.fine, step(3.5F, -3.5F, d));
 }
 
 }  // namespace

@@ -347,7 +347,7 @@ class SliceRenderer {
   double breathing(double z) const {
     const Anatomy& a = m_in.anatomy;
     const double dome = a.pose.toPatient({0, 0, std::max(a.domeRightZ, a.domeLeftZ)}).z;
-    return m_in.scanner.breathingMm * smoothStep(dome + 45, dome + 8, z);
+    return m_in.scanner.breathingMm * smoothStep(dome + 30, dome, z);
   }
 
   // A heart that beats during the turn is seen twice, and so is the lung beside it.

@@ -10,7 +10,7 @@ namespace {
 void drawArtefacts(Scanner& s, Random& random, bool tame) {
   const auto unusual = [&](double share) { return random.chance(tame ? 0 : share); };
   s.huOffset = tame ? 0 : random.range(-6, 6);
-  if (unusual(0.25)) s.breathingMm = random.range(2, 7);
+  if (unusual(0.18)) s.breathingMm = random.range(1.5, 5);
   if (unusual(0.5)) s.heartbeatMm = random.range(0.8, 3);
   if (unusual(0.5)) s.starvation = random.range(0.3, 1.3);
   s.table.halfWidthMm = random.range(190, 235);

@@ -223,8 +223,8 @@ Tree growTree(const Fields& fields, const Pose& pose, const Point3& root, std::v
 void addLungTrees(const Anatomy& a, const Fields& fields, Scene& scene) {
   Random random(a.seed, kStreamTrees);
   const double pitch = random.range(6.6, 8.4);
-  const double terminal = random.range(0.38, 0.50), calibre = random.range(0.62, 0.85);
-  const double exponent = random.range(2.6, 2.95);
+  const double terminal = random.range(0.36, 0.47), calibre = random.range(0.62, 0.85);
+  const double exponent = random.range(2.25, 2.7);
   std::array<std::vector<Point3>, kLobes> points[2];
   parallelFor(2, [&](int64_t kind) {
     points[kind] = fillLobes(a, fields, pitch, kStreamTrees + 1 + static_cast<uint32_t>(kind));

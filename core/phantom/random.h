@@ -53,6 +53,7 @@ enum Stream : uint32_t {
   kStreamNodules,
   kStreamDistractors,
   kStreamNoise,
+  kStreamGrown = 60,
   kStreamTexture = 100,
   kStreamTrees = 200,
 };

@@ -121,35 +121,55 @@ class Front {
   std::priority_queue<Entry> m_queue;
 };
 
-// Mean over a running window along each axis, thrice: near to a Gaussian of this deviation.
-void soften(const GrownLesion& grid, double sigmaMm, std::vector<float>& values) {
-  const int radius = static_cast<int>(std::lrint(sigmaMm / grid.cellMm * 0.9));
-  if (radius < 1) return;
-  const auto nx = static_cast<size_t>(grid.size.x), ny = static_cast<size_t>(grid.size.y);
-  const size_t strides[] = {1, nx, nx * ny};
-  const int sizes[] = {grid.size.x, grid.size.y, grid.size.z};
-  std::vector<float> line;
-  for (int pass = 0; pass < 9; ++pass) {
-    const int axis = pass % 3, n = sizes[axis];
-    const size_t stride = strides[axis];
-    line.assign(static_cast<size_t>(n + 2 * radius + 1), 0);
-    for (size_t start = 0; start < values.size(); ++start) {
-      if (start / stride % static_cast<size_t>(n) != 0) continue;
-      bool empty = true;
-      for (int i = 0; i < n; ++i) {
-        const float value = values[start + static_cast<size_t>(i) * stride];
-        line[static_cast<size_t>(i + radius)] = value;
-        empty = empty && value == 0;
+struct CellBox {
+  std::array<int, 3> low{1 << 20, 1 << 20, 1 << 20}, high{-1, -1, -1};  ///< both inside
+
+  void add(int i, int j, int k) {
+    low = {std::min(low[0], i), std::min(low[1], j), std::min(low[2], k)};
+    high = {std::max(high[0], i), std::max(high[1], j), std::max(high[2], k)};
+  }
+  CellBox widened(int cells, const image::Int3& size) const {
+    const std::array<int, 3> sizes{size.x, size.y, size.z};
+    CellBox wide;
+    for (size_t axis = 0; axis < 3; ++axis) {
+      wide.low[axis] = std::max(0, low[axis] - cells);
+      wide.high[axis] = std::min(sizes[axis] - 1, high[axis] + cells);
+    }
+    return wide;
+  }
+};
+
+// Mean over a running window along one axis of a box; beyond its ends the last values go on.
+void smear(const GrownLesion& grid, const CellBox& box, size_t axis, int radius, std::vector<float>& values) {
+  const size_t strides[] = {1, static_cast<size_t>(grid.size.x),
+                            static_cast<size_t>(grid.size.x) * static_cast<size_t>(grid.size.y)};
+  const size_t across = axis == 0 ? 1 : 0, other = axis == 2 ? 1 : 2, stride = strides[axis];
+  const int n = box.high[axis] - box.low[axis] + 1;
+  std::vector<float> line(static_cast<size_t>(n + 2 * radius));
+  for (int b = box.low[other]; b <= box.high[other]; ++b) {
+    for (int a = box.low[across]; a <= box.high[across]; ++a) {
+      float* first = values.data() + static_cast<size_t>(a) * strides[across] +
+                     static_cast<size_t>(b) * strides[other] + static_cast<size_t>(box.low[axis]) * stride;
+      for (int i = -radius; i < n + radius; ++i) {
+        line[static_cast<size_t>(i + radius)] = first[static_cast<size_t>(std::clamp(i, 0, n - 1)) * stride];
       }
-      if (empty) continue;
       float sum = 0;
       for (int i = 0; i < 2 * radius; ++i) sum += line[static_cast<size_t>(i)];
       for (int i = 0; i < n; ++i) {
         sum += line[static_cast<size_t>(i + 2 * radius)];
-        values[start + static_cast<size_t>(i) * stride] = sum / static_cast<float>(2 * radius + 1);
+        first[static_cast<size_t>(i) * stride] = sum / static_cast<float>(2 * radius + 1);
         sum -= line[static_cast<size_t>(i)];
       }
     }
+  }
+}
+
+// Three running means along each axis: near to a Gaussian of this deviation.
+void soften(const GrownLesion& grid, const CellBox& box, double sigmaMm, std::vector<float>& values) {
+  const int radius = static_cast<int>(std::lrint(sigmaMm / grid.cellMm * 0.9));
+  if (radius < 1) return;
+  for (int pass = 0; pass < 3; ++pass) {
+    for (size_t axis = 0; axis < 3; ++axis) smear(grid, box, axis, radius, values);
   }
 }
 
@@ -251,12 +271,18 @@ class Grower {
     });
     // smooth the steps and the pores, but keep to the lung
     std::vector<float> dense(m_lesion.body.size(), 0), room(speeds.size(), 0);
-    for (const size_t c : reached) dense[c] = 1;
+    CellBox box;
+    for (const size_t c : reached) {
+      dense[c] = 1;
+      const auto nx = static_cast<size_t>(m_lesion.size.x), ny = static_cast<size_t>(m_lesion.size.y);
+      box.add(static_cast<int>(c % nx), static_cast<int>(c / nx % ny), static_cast<int>(c / nx / ny));
+    }
+    m_box = box.widened(static_cast<int>(6 / cell), m_lesion.size);  // as far as the widest edge
     for (size_t c = 0; c < room.size(); ++c) room[c] = speeds[c] == 0 ? 0.0F : 1.0F;
     std::vector<float> share = room;
     const double smooth = std::min(m_habit.smoothMm, 0.12 * r);
-    soften(m_lesion, smooth, dense);
-    if (m_confined) soften(m_lesion, smooth, share);
+    soften(m_lesion, m_box, smooth, dense);
+    if (m_confined) soften(m_lesion, m_box, smooth, share);
     for (size_t c = 0; c < dense.size(); ++c) m_lesion.body[c] = room[c] > 0 && dense[c] > 0.5F * share[c] ? 1 : 0;
     m_room = std::move(room);
   }
@@ -273,11 +299,11 @@ class Grower {
     std::vector<float> cover(m_lesion.body.begin(), m_lesion.body.end());
     std::vector<float> share = m_room;
     m_habit.edgeMm = std::min(m_habit.edgeMm, 0.22 * r);
-    soften(m_lesion, m_habit.edgeMm, cover);
-    if (m_confined) soften(m_lesion, m_habit.edgeMm, share);
-    for (int k = 0; k < m_lesion.size.z; ++k) {
-      for (int j = 0; j < m_lesion.size.y; ++j) {
-        for (int i = 0; i < m_lesion.size.x; ++i) {
+    soften(m_lesion, m_box, m_habit.edgeMm, cover);
+    if (m_confined) soften(m_lesion, m_box, m_habit.edgeMm, share);
+    for (int k = m_box.low[2]; k <= m_box.high[2]; ++k) {
+      for (int j = m_box.low[1]; j <= m_box.high[1]; ++j) {
+        for (int i = m_box.low[0]; i <= m_box.high[0]; ++i) {
           const size_t c = m_lesion.at(i, j, k);
           if (m_room[c] == 0 || cover[c] < 1e-3F) continue;
           const Point3 p = m_lesion.middleOf(i, j, k);
@@ -560,6 +586,7 @@ class Grower {
   GrownLesion m_lesion;
   Habit m_habit{};
   std::vector<float> m_room;  ///< 1 where tissue may grow
+  CellBox m_box;              ///< around the body and its edge
   bool m_confined = false;    ///< it met the pleura
   double m_tissueHu = 30;
 };

@@ -80,9 +80,8 @@ struct Seen {
   }
 };
 
-// 14 seeds with 14 lesions each: a word with a probability of 2 % is missing once in 50 programs of tests; those below
-// have more or are what these seeds give.
-constexpr int kSeeds = 14, kEach = 14;
+// Words with a probability below 3 % are left out, but those that these seeds happen to give.
+constexpr int kSeeds = 8, kEach = 18;
 
 TEST(SculptedLesions, ShowEveryTextureMarginAttachmentAndPlace) {
   Seen seen;

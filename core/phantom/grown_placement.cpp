@@ -52,11 +52,12 @@ class Planner {
     if (special && margin > 0.4) w.margin = Margin::smooth;
     if (diameter < 5 && w.margin == Margin::spiculated) w.margin = Margin::irregular;
     const bool solid = w.texture == Texture::solid;
-    if (solid && diameter > 9 && inside < 0.12) w.inside = Inside::cavity;
-    if (diameter > 9 && inside > 0.9) w.inside = Inside::bronchogram;
-    if (diameter > 7 && inside > 0.8 && inside < 0.9) w.inside = Inside::bubbles;
+    if (solid && diameter > 9 && inside < (special ? 0.03 : 0.12)) w.inside = Inside::cavity;
+    if (!special && diameter > 9 && inside > 0.9) w.inside = Inside::bronchogram;
+    if (!special && diameter > 7 && inside > 0.8 && inside < 0.9) w.inside = Inside::bubbles;
     if (solid && diameter > 7 && inside > 0.77 && inside < 0.8) w.inside = Inside::fat;
-    const bool benign = solid && diameter < 20 && (w.margin == Margin::smooth || w.margin == Margin::lobulated);
+    const bool benign = w.origin != Origin::metastasis && solid && diameter < 20 &&
+                        (w.margin == Margin::smooth || w.margin == Margin::lobulated);
     if (benign && w.inside == Inside::even && m_random.chance(0.2)) {
       w.calcification = static_cast<Calcification>(1 + m_random.integer(diameter > 8 ? 4 : 2));
     }
@@ -75,7 +76,7 @@ class Planner {
     plan.key = (uint64_t{m_random.next()} << 32) | m_random.next();
     plan.axis = m_random.direction();
     plan.disc = m_random.chance(0.5);
-    plan.elongation = m_random.chance(0.4) ? m_random.range(0.1, 0.55) : 0;
+    plan.elongation = m_random.chance(0.4) ? m_random.range(0.1, plan.diameterMm > 12 ? 0.3 : 0.5) : 0;
     plan.reachMm = plan.diameterMm * (0.72 + 0.5 * plan.elongation);
     return plan;
   }
@@ -94,11 +95,12 @@ class Planner {
   }
 
   bool settleFree(GrowthPlan& plan) {
+    int tried = 0;
     for (int i = 0; i < 3000; ++i) {
       plan.seedMm = m_sites.anywhere(m_random, m_region);
       if (lungAt(plan) > -plan.reachMm - 1 || !isFree(plan)) continue;
       const bool touches = m_sites.vesselDistance(plan.seedMm) < 0.55 * plan.diameterMm;
-      if (touches && i < 1500) continue;
+      if (touches && ++tried < 25) continue;
       plan.words.attachment = touches ? Attachment::juxtaVascular : Attachment::isolated;
       return true;
     }
@@ -109,7 +111,7 @@ class Planner {
   bool settleOnSurface(GrowthPlan& plan, FieldId surface) {
     const bool pleura = surface == kLung;
     plan.words.attachment = pleura ? Attachment::juxtaPleural : Attachment::fissural;
-    plan.creep = m_random.chance(0.7) ? m_random.range(0.3, pleura ? 2.5 : 4) : 0;
+    plan.creep = m_random.chance(0.7) ? m_random.range(0.3, plan.diameterMm > 12 ? 1 : pleura ? 2.5 : 4) : 0;
     const double depth = pleura ? m_random.range(0.3, 0.48 * plan.diameterMm) : m_random.range(0.5, 1);
     for (int i = 0; i < 1500; ++i) {
       plan.seedMm = m_sites.anywhere(m_random, m_region);

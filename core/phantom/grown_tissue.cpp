@@ -209,7 +209,7 @@ class Grower {
   Habit habitOf(Margin margin) {
     const double r = 0.5 * m_plan.diameterMm;
     switch (margin) {
-      case Margin::smooth: return {m_random.range(0.05, 0.15), 1, 3, 1, 0.5, m_random.range(0.15, 0.6)};
+      case Margin::smooth: return {m_random.range(0.1, 0.25), 0.8, 3, 1, 0.5, m_random.range(0.15, 0.6)};
       case Margin::lobulated:
         return {m_random.range(0.1, 0.3), 0.8, 2, 2 + m_random.integer(5), 0.35, m_random.range(0.25, 0.8)};
       case Margin::spiculated:
@@ -277,7 +277,7 @@ class Grower {
       const auto nx = static_cast<size_t>(m_lesion.size.x), ny = static_cast<size_t>(m_lesion.size.y);
       box.add(static_cast<int>(c % nx), static_cast<int>(c / nx % ny), static_cast<int>(c / nx / ny));
     }
-    m_box = box.widened(static_cast<int>(6 / cell), m_lesion.size);  // as far as the widest edge
+    m_box = box.widened(static_cast<int>(7 / cell), m_lesion.size);  // as far as the widest edge
     for (size_t c = 0; c < room.size(); ++c) room[c] = speeds[c] == 0 ? 0.0F : 1.0F;
     std::vector<float> share = room;
     const double smooth = std::min(m_habit.smoothMm, 0.12 * r);
@@ -317,6 +317,23 @@ class Grower {
       }
     }
     if (m_lesion.texture == Texture::partSolid) growCores(tissue);
+    if (solid) thickenAround(tissue);
+  }
+
+  // The lung around it is a little denser: not part of the truth.
+  void thickenAround(double tissue) {
+    const bool rough = m_lesion.margin != Margin::smooth && m_lesion.margin != Margin::lobulated;
+    if (m_plan.diameterMm < 6 || !m_random.chance(rough ? 0.7 : 0.25)) return;
+    const auto most = static_cast<float>(m_random.range(0.1, rough ? 0.5 : 0.3));
+    std::vector<float> around(m_lesion.body.begin(), m_lesion.body.end());
+    soften(m_lesion, m_box, m_random.range(1, std::min(2.5, 0.2 * m_plan.diameterMm)), around);
+    for (size_t c = 0; c < around.size(); ++c) {
+      const float share = most * around[c];
+      if (m_room[c] == 0 || share <= std::max(m_lesion.cover[c], 0.01F)) continue;
+      if (m_lesion.cover[c] == 0) m_lesion.hu[c] = static_cast<int16_t>(std::lrint(tissue));
+      m_lesion.cover[c] = share;
+      m_lesion.kind[c] = GrownLesion::kSolid;
+    }
   }
 
   Point3 anyBodyPoint() {
@@ -412,7 +429,7 @@ class Grower {
           const size_t c = m_lesion.at(i, j, k);
           if (depth[c] <= 0) continue;
           const Point3 p = m_lesion.middleOf(i, j, k);
-          const double here = wall * (1 + dot(thick, normalized(p - m_plan.seedMm)) + 0.15 * waves.at(p));
+          const double here = wall * (1 + dot(thick, normalized(p - m_plan.seedMm)) + 0.08 * waves.at(p));
           if (depth[c] > std::max(1.2, here)) m_lesion.hu[c] = -950;
         }
       }
@@ -506,11 +523,11 @@ class Grower {
   void wanderOut() {
     const double r = 0.5 * m_plan.diameterMm;
     const auto hu = [&] {
-      return m_lesion.texture == Texture::solid ? m_random.range(-250, 30) : m_random.range(-650, -300);
+      return m_lesion.texture == Texture::solid ? m_random.range(-150, 40) : m_random.range(-600, -250);
     };
     if (m_lesion.margin == Margin::spiculated) {
-      const double calibre = m_random.logRange(0.25, 0.9);
-      const int count = 6 + static_cast<int>(m_random.uniform() * (calibre < 0.5 ? 34 : 16));
+      const double calibre = m_random.logRange(0.4, 1.4);
+      const int count = 8 + static_cast<int>(m_random.uniform() * (calibre < 0.7 ? 36 : 16));
       for (int i = 0; i < count; ++i) {
         const Vec3 out = m_random.direction();
         wander(surfacePoint(out), out, m_random.logRange(2, 4 + std::min(r, 10.0)), calibre * m_random.range(0.6, 1.3),

@@ -46,15 +46,16 @@ struct Nodule : Lesion {
     double radiusMm = 1;
   };
   NoduleBody body;
-  double hu = 40;          ///< of the solid part, or of the whole where nothing is solid
-  double haloHu = -600;    ///< part-solid: of the ground glass around the cores
-  double unevenHu = 0;     ///< amplitude of the texture of what is solid
-  double unevenMm = 3;     ///< and its scale
-  double hazeHu = 70;      ///< amplitude of the texture of ground glass
-  double edgeMm = 0;       ///< width over which solid tissue gives way to the lung; the truth ends at its middle
-  double filletMm = 0;     ///< at the pleura the corner is filled by this radius
-  double invasionMm = 0;   ///< how far the body grows through the pleura
-  double cavityScale = 0;  ///< size of a cavity relative to the body; 0: none
+  double hu = 40;        ///< of the solid part, or of the whole where nothing is solid
+  double haloHu = -600;  ///< part-solid: of the ground glass around the cores
+  double unevenHu = 0;   ///< amplitude of the texture of what is solid
+  double unevenMm = 3;   ///< and its scale
+  double hazeHu = 70;    ///< amplitude of the texture of ground glass
+  double edgeMm = 0;     ///< width over which solid tissue gives way to the lung; the truth ends at its middle
+  double rimShare = 0, rimMm = 1;  ///< thickened lung around it, fading over rimMm: not counted in the truth
+  double filletMm = 0;             ///< at the pleura the corner is filled by this radius
+  double invasionMm = 0;           ///< how far the body grows through the pleura
+  double cavityScale = 0;          ///< size of a cavity relative to the body; 0: none
   Vec3 cavityShiftMm;
   std::vector<Core> cores;                       ///< part-solid
   std::vector<double> shells;                    ///< laminated calcification: depths of its layers, mm

@@ -157,7 +157,7 @@ void drawInside(Random& random, double diameter, Nodule& n) {
   const bool mass = n.origin == Origin::mass;
   if (n.texture == Texture::solid && diameter > 9 && kind < (mass ? 0.25 : 0.12)) {
     n.inside = Inside::cavity;
-    const double wall = std::min(random.range(2, 8), 0.7 * r);
+    const double wall = std::clamp(random.range(2, 8), 0.2 * r, 0.7 * r);
     n.cavityScale = 1 - wall / r;
     n.cavityShiftMm = random.direction() * (random.uniform() * std::max(0.0, wall - 1.5));
   } else if (diameter > 9 && kind > 0.88) {
@@ -176,6 +176,14 @@ void drawInside(Random& random, double diameter, Nodule& n) {
   } else if (mass && random.chance(0.5)) {  // necrosis
     addBlobs(random, 1 + random.integer(4), 0.2 * r, 0.5 * r, 12, n);
   }
+}
+
+// Larger tumours press on the lung around them, or spread into it.
+void drawRim(Random& random, double diameter, Nodule& n) {
+  const bool rough = n.margin != Margin::smooth && n.margin != Margin::lobulated;
+  if (n.texture != Texture::solid || diameter < 6 || !random.chance(rough ? 0.7 : 0.25)) return;
+  n.rimShare = random.range(0.05, rough ? 0.3 : 0.15);
+  n.rimMm = random.range(0.8, std::min(3.5, 0.25 * diameter));
 }
 
 void drawDensity(Random& random, double diameter, bool contrast, Nodule& n) {
@@ -197,7 +205,7 @@ void drawDensity(Random& random, double diameter, bool contrast, Nodule& n) {
   const bool soft = n.margin == Margin::spiculated || n.margin == Margin::illDefined || n.origin == Origin::metastasis;
   if (n.texture == Texture::solid && !soft && diameter < 20 && random.chance(0.12)) {
     drawCalcium(random, diameter, n);
-  } else if (n.origin != Origin::lymphNode) {
+  } else if (n.origin != Origin::lymphNode && (n.origin != Origin::metastasis || random.chance(0.2))) {
     drawInside(random, diameter, n);
   }
 }
@@ -210,12 +218,14 @@ double surfaceAlong(const NoduleBody& body, const Vec3& direction) {
 
 Layer strandLayer(const Nodule& n) { return n.texture == Texture::groundGlass ? kLayerGroundGlass : kLayerSolid; }
 
-void addStrand(Random& random, Nodule& n, Point3 at, Vec3 along, double length, double radius, double hu) {
+void addStrand(Random& random, Nodule& n, Point3 at, Vec3 along, double length, double radius, double spread,
+               double hu) {
   constexpr int kPieces = 4;
   const Vec3 bend = random.direction() * random.range(0.05, 0.3);
   for (int i = 0; i < kPieces; ++i) {
     const Point3 next = at + along * (length / kPieces);
-    const double from = radius * (1 - 0.2 * i), to = radius * (1 - 0.2 * (i + 1));
+    // broad where it leaves the body, thin from its middle on
+    const double from = radius * (i == 0 ? spread : 1 - 0.15 * i), to = radius * (1 - 0.15 * (i + 1));
     n.strands.emplace_back(strandLayer(n), tube(at, next, from, to, hu));
     at = next;
     along = normalized(along + bend + random.direction() * 0.12);
@@ -225,15 +235,16 @@ void addStrand(Random& random, Nodule& n, Point3 at, Vec3 along, double length, 
 void addSpicules(Random& random, Nodule& n) {
   const bool coarse = random.chance(0.5);
   const double r = n.body.radiusMm;
-  const double calibre = coarse ? random.range(0.9, 1.8) : random.range(0.45, 0.85);
+  const double calibre = coarse ? random.range(0.9, 1.8) : random.range(0.6, 1.0);
   const int count =
-      static_cast<int>((coarse ? 5 + random.integer(10) : 12 + random.integer(30)) * clamp01(r / 6 + 0.3));
+      static_cast<int>((coarse ? 6 + random.integer(12) : 14 + random.integer(32)) * clamp01(r / 6 + 0.3));
   for (int i = 0; i < count; ++i) {
     const Vec3 direction = random.direction();
-    const double length = std::clamp(r * random.logRange(0.3, 1.6), 2.0, 18.0);
+    const double length = std::clamp(r * random.logRange(0.6, 2.2), 2.5, 18.0);
     const double hu = n.texture == Texture::solid ? random.range(-120, 40) : random.range(-550, -200);
     addStrand(random, n, n.body.centreMm + direction * (surfaceAlong(n.body, direction) - 1),
-              normalized(direction + random.direction() * 0.35), length, calibre * random.range(0.6, 1.2), hu);
+              normalized(direction + random.direction() * 0.35), length, calibre * random.range(0.6, 1.2),
+              random.range(1, coarse ? 2.4 : 1.6), hu);
   }
 }
 
@@ -256,26 +267,23 @@ void addPleuralTags(Random& random, const LesionSites& sites, Nodule& n) {
 void addFeeder(Random& random, const LesionSites& sites, Nodule& n) {
   const Point3 c = n.body.centreMm;
   const double reach = n.body.reachMm();
-  for (int i = 0; i < 30; ++i) {
-    const auto& vessels = sites.scene().layers[kLayerLungVessels];
-    // neighbours in the list are neighbours in the tree: look for one in reach with a coarse stride first
-    const Shape* best = nullptr;
-    double nearest = reach + 14;
-    const size_t stride = 7, first = static_cast<size_t>(random.integer(static_cast<int>(stride)));
-    for (size_t k = first; k < vessels.size(); k += stride) {
-      const double away = norm(vessels[k].a - c) * random.range(1, 1.5);
-      if (vessels[k].ra < 0.5 || vessels[k].ra > 2.2 || away > nearest || away < reach + 1) continue;
-      best = &vessels[k];
-      nearest = away;
-    }
-    if (best == nullptr) return;
-    const Vec3 way = c - best->a;
-    const Point3 middle = best->a + way * 0.5 + random.direction() * (0.15 * norm(way));
-    const double from = std::min(best->ra, 0.3 + 0.22 * n.body.radiusMm), to = from * random.range(0.55, 1);
-    n.strands.emplace_back(kLayerLungVessels, tube(best->a, middle, from, 0.5 * (from + to), best->hu));
-    n.strands.emplace_back(kLayerLungVessels, tube(middle, c, 0.5 * (from + to), to, best->hu));
-    return;
+  const std::vector<Shape>& vessels = sites.scene().layers[kLayerLungVessels];
+  const Shape* source = nullptr;
+  double nearest = reach + 14;
+  for (const Shape& vessel : vessels) {
+    const double away = norm(vessel.a - c);
+    if (away > nearest || away < reach + 1 || vessel.ra < 0.5 || vessel.ra > 2.2) continue;
+    const double wish = away * random.range(1, 1.5);  // not always the nearest
+    if (wish > nearest) continue;
+    source = &vessel;
+    nearest = wish;
   }
+  if (source == nullptr) return;
+  const Vec3 way = c - source->a;
+  const Point3 middle = source->a + way * 0.5 + random.direction() * (0.15 * norm(way));
+  const double from = std::min(source->ra, 0.3 + 0.22 * n.body.radiusMm), to = from * random.range(0.55, 1);
+  n.strands.emplace_back(kLayerLungVessels, tube(source->a, middle, from, 0.5 * (from + to), source->hu));
+  n.strands.emplace_back(kLayerLungVessels, tube(middle, c, 0.5 * (from + to), to, source->hu));
 }
 
 }  // namespace
@@ -288,6 +296,7 @@ Nodule drawNodule(Random& random, Origin origin, bool contrast) {
   n.margin = drawMargin(random, origin, diameter);
   drawBody(random, origin, diameter, n);
   drawDensity(random, diameter, contrast, n);
+  drawRim(random, diameter, n);
   return n;
 }
 

@@ -83,12 +83,13 @@ class Placer {
   }
 
   bool settleIsolated(Nodule& n) {
+    int tried = 0;
     for (int i = 0; i < 4000; ++i) {
       n.body.centreMm = anywhere();
       if (lungAt(n) > -(n.reachMm() + 1.5) || !isFree(n)) continue;
       const double space = m_sites.vesselDistance(n.body.centreMm) - n.body.radiusMm;
       n.attachment = space < 0 ? Attachment::juxtaVascular : Attachment::isolated;
-      if (space > 0.3 || i > 2000 || n.texture == Texture::groundGlass) return true;
+      if (space > 0.3 || ++tried > 25 || n.texture == Texture::groundGlass) return true;
     }
     return false;
   }

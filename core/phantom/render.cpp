@@ -210,6 +210,7 @@ class SliceRenderer {
   // Ground glass lies under the vessels, solid tissue over them.
   void drawLesions(double z, bool solidPart) {
     for (const Nodule& n : m_in.nodules) {
+      if (!solidPart && n.rimShare > 0) drawRim(n, z);
       if (solidPart ? n.texture != Texture::groundGlass : n.texture != Texture::solid) drawNodule(n, z, solidPart);
     }
     for (const GrownLesion& g : m_in.grown) {
@@ -219,11 +220,26 @@ class SliceRenderer {
 
   // Where a voxel is not wholly inside it is sampled at 27 points (at 8 in large lesions), as the truth must be exact.
   void drawNodule(const Nodule& n, double z, bool solidPart) {
+    const double edge = std::max(m_rampMm / 3, solidPart ? n.edgeMm : n.softEdgeMm());
+    eachVoxelWithin(n.reachMm() + m_rampMm + edge, n.body.centreMm, z, [&](const Point3& voxel, float& value) {
+      const NodulePart part = sampleNodule(n, voxel, edge, solidPart);
+      if (part.cover > 0) value = mixHu(value, static_cast<float>(part.hu), static_cast<float>(part.cover));
+    });
+  }
+
+  void drawRim(const Nodule& n, double z) {
+    eachVoxelWithin(n.reachMm() + 4 * n.rimMm, n.body.centreMm, z, [&](const Point3& voxel, float& value) {
+      const double lung = m_in.fields.sample(kLung, voxel), d = n.freeDistance(voxel, lung);
+      if (lung > 0 || d < 0 || d > 4 * n.rimMm) return;
+      const double rise = std::min(1.0, 2 * d / std::max(n.edgeMm, 0.2));  // half-way through the edge it adds nothing
+      value = mixHu(value, 0, static_cast<float>(n.rimShare * rise * std::exp(-d / n.rimMm)));
+    });
+  }
+
+  template <class Use>
+  void eachVoxelWithin(double reach, const Point3& c, double z, const Use& use) {
     const image::Geometry& g = m_in.geometry;
     const double sx = g.spacingMm.x, sy = g.spacingMm.y;
-    const double edge = std::max(m_rampMm / 3, solidPart ? n.edgeMm : n.softEdgeMm());
-    const double reach = n.reachMm() + m_rampMm + edge;
-    const Point3& c = n.body.centreMm;
     if (std::abs(z - c.z) > reach) return;
     const int left = std::max(0, static_cast<int>((c.x - reach - g.originMm.x) / sx));
     const int right = std::min(m_nx - 1, static_cast<int>((c.x + reach - g.originMm.x) / sx) + 1);
@@ -231,10 +247,7 @@ class SliceRenderer {
     const int bottom = std::min(m_ny - 1, static_cast<int>((c.y + reach - g.originMm.y) / sy) + 1);
     for (int y = top; y <= bottom; ++y) {
       for (int x = left; x <= right; ++x) {
-        const NodulePart part = sampleNodule(n, {xOf(x), yOf(y), z}, edge, solidPart);
-        if (part.cover <= 0) continue;
-        float& value = m_plane[static_cast<size_t>(y) * static_cast<size_t>(m_nx) + static_cast<size_t>(x)];
-        value = mixHu(value, static_cast<float>(part.hu), static_cast<float>(part.cover));
+        use({xOf(x), yOf(y), z}, m_plane[static_cast<size_t>(y) * static_cast<size_t>(m_nx) + static_cast<size_t>(x)]);
       }
     }
   }

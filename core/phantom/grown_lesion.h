@@ -52,10 +52,10 @@ std::vector<GrownLesion> growLesions(const Anatomy& anatomy, const Fields& field
                                      const LesionRequest& request);
 
 /// Fills the truth, all but the mask, by counting cells.
-void measureCells(GrownLesion& lesion);
+void measureCells(GrownLesion& g);
 
 /// Voxels of `geometry` (axial, axes as LPS) whose centre lies in a cell of the body.
-detect::RunLengthMask maskOf(const GrownLesion& lesion, const image::Geometry& geometry);
+detect::RunLengthMask maskOf(const GrownLesion& g, const image::Geometry& geometry);
 
 /// A plane of voxels of some thickness that a lesion is drawn into.
 struct PlaneView {
@@ -65,6 +65,6 @@ struct PlaneView {
 };
 
 /// Draws what lies under the vessels (haze) or over them (solid): each cell by its exact share in each voxel.
-void layInto(const PlaneView& plane, const GrownLesion& lesion, GrownLesion::Cell kind);
+void layInto(const PlaneView& plane, const GrownLesion& g, GrownLesion::Cell kind);
 
 }  // namespace lynceus::phantom

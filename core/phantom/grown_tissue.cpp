@@ -489,19 +489,29 @@ class Grower {
     }
   }
 
+  void stampStrand(const Point3& p, double r, double hu) {
+    stamp(p, r, [&](size_t c, double share) {
+      if (m_lesion.body[c] || m_room[c] == 0) return;
+      const double thin = share * std::min(1.0, r / (0.4 * m_lesion.cellMm));
+      if (thin <= m_lesion.cover[c]) return;
+      m_lesion.cover[c] = static_cast<float>(thin);
+      m_lesion.hu[c] = static_cast<int16_t>(std::lrint(hu));
+      m_lesion.kind[c] = m_lesion.texture == Texture::solid ? GrownLesion::kSolid : GrownLesion::kHaze;
+    });
+  }
+
   // A random walk that keeps its direction for a while and, where it has a goal, is drawn to it.
-  void wander(Point3 p, Vec3 along, double length, double radius, double hu, const Point3* goal) {
+  // It may be as wide as a septum: `sheet` is half of its width.
+  void wander(Point3 p, Vec3 along, double length, double radius, double hu, const Point3* goal,
+              const Vec3& sheet = {}) {
     const double step = 0.5 * m_lesion.cellMm;
     for (double way = 0; way < length; way += step) {
       const double r = radius * (goal ? 1 : 1 - 0.75 * way / length);
-      stamp(p, r, [&](size_t c, double share) {
-        if (m_lesion.body[c] || m_room[c] == 0) return;
-        const double thin = share * std::min(1.0, r / (0.4 * m_lesion.cellMm));
-        if (thin <= m_lesion.cover[c]) return;
-        m_lesion.cover[c] = static_cast<float>(thin);
-        m_lesion.hu[c] = static_cast<int16_t>(std::lrint(hu));
-        m_lesion.kind[c] = m_lesion.texture == Texture::solid ? GrownLesion::kSolid : GrownLesion::kHaze;
-      });
+      const int across = static_cast<int>(norm(sheet) * (1 - 0.7 * way / length) / m_lesion.cellMm);
+      for (int a = -across; a <= across; ++a) {
+        const Point3 at = across > 0 ? p + normalized(sheet) * (a * m_lesion.cellMm) : p;
+        stampStrand(at, r, hu);
+      }
       along = normalized(along + m_random.direction() * (0.35 * std::sqrt(step)));
       if (goal) {
         along = normalized(along + normalized(*goal - p) * (0.5 * step));
@@ -530,8 +540,11 @@ class Grower {
       const int count = 8 + static_cast<int>(m_random.uniform() * (calibre < 0.7 ? 36 : 16));
       for (int i = 0; i < count; ++i) {
         const Vec3 out = m_random.direction();
-        wander(surfacePoint(out), out, m_random.logRange(2, 4 + std::min(r, 10.0)), calibre * m_random.range(0.6, 1.3),
-               hu(), nullptr);
+        const bool septum = m_random.chance(0.5);
+        const Vec3 sheet =
+            cross(out, m_random.direction()) * (septum ? m_random.range(0.2, 0.6) * std::min(r, 7.0) : 0);
+        wander(surfacePoint(out), out, m_random.logRange(2, 4 + std::min(r, 10.0)),
+               (septum ? 0.5 : 1) * calibre * m_random.range(0.6, 1.3), hu(), nullptr, sheet);
       }
     }
     if (m_random.chance(m_lesion.margin == Margin::smooth ? 0.1 : 0.3)) {  // tags

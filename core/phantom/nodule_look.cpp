@@ -218,17 +218,27 @@ double surfaceAlong(const NoduleBody& body, const Vec3& direction) {
 
 Layer strandLayer(const Nodule& n) { return n.texture == Texture::groundGlass ? kLayerGroundGlass : kLayerSolid; }
 
-void addStrand(Random& random, Nodule& n, Point3 at, Vec3 along, double length, double radius, double spread,
-               double hu) {
+struct Strand {
+  Point3 at;
+  Vec3 along;
+  double lengthMm = 5, radiusMm = 0.5;
+  double spread = 1;   ///< how much broader it is where it leaves the body
+  double widthMm = 0;  ///< half the width of a septum; 0: a thread
+  double hu = 0;
+};
+
+void addStrand(Random& random, Nodule& n, Strand s) {
   constexpr int kPieces = 4;
-  const Vec3 bend = random.direction() * random.range(0.05, 0.3);
+  const Vec3 bend = random.direction() * random.range(0.05, 0.3), thin = random.direction();
   for (int i = 0; i < kPieces; ++i) {
-    const Point3 next = at + along * (length / kPieces);
+    const Point3 next = s.at + s.along * (s.lengthMm / kPieces);
     // broad where it leaves the body, thin from its middle on
-    const double from = radius * (i == 0 ? spread : 1 - 0.15 * i), to = radius * (1 - 0.15 * (i + 1));
-    n.strands.emplace_back(strandLayer(n), tube(at, next, from, to, hu));
-    at = next;
-    along = normalized(along + bend + random.direction() * 0.12);
+    const double from = s.radiusMm * (i == 0 ? s.spread : 1 - 0.15 * i), to = s.radiusMm * (1 - 0.15 * (i + 1));
+    const double width = s.widthMm * (1 - 0.22 * i);
+    n.strands.emplace_back(strandLayer(n), width > to ? flatTube(s.at, next, width, 0.5 * (from + to), thin, s.hu)
+                                                      : tube(s.at, next, from, to, s.hu));
+    s.at = next;
+    s.along = normalized(s.along + bend + random.direction() * 0.12);
   }
 }
 
@@ -240,11 +250,18 @@ void addSpicules(Random& random, Nodule& n) {
       static_cast<int>((coarse ? 6 + random.integer(12) : 14 + random.integer(32)) * clamp01(r / 6 + 0.3));
   for (int i = 0; i < count; ++i) {
     const Vec3 direction = random.direction();
-    const double length = std::clamp(r * random.logRange(0.6, 2.2), 2.5, 18.0);
-    const double hu = n.texture == Texture::solid ? random.range(-120, 40) : random.range(-550, -200);
-    addStrand(random, n, n.body.centreMm + direction * (surfaceAlong(n.body, direction) - 1),
-              normalized(direction + random.direction() * 0.35), length, calibre * random.range(0.6, 1.2),
-              random.range(1, coarse ? 2.4 : 1.6), hu);
+    Strand s;
+    s.at = n.body.centreMm + direction * (surfaceAlong(n.body, direction) - 1);
+    s.along = normalized(direction + random.direction() * 0.35);
+    s.lengthMm = std::clamp(r * random.logRange(0.5, 2), 2.5, 16.0);
+    s.radiusMm = calibre * random.range(0.6, 1.2);
+    s.spread = random.range(1, coarse ? 2.4 : 1.6);
+    s.hu = n.texture == Texture::solid ? random.range(-120, 40) : random.range(-550, -200);
+    if (random.chance(0.5)) {  // thickened septa are sheets, seen as lines in many planes
+      s.widthMm = random.range(0.2, 0.6) * std::min(r, 7.0);
+      s.radiusMm = random.range(0.3, 0.6) * (coarse ? 1.3 : 1);
+    }
+    addStrand(random, n, s);
   }
 }
 

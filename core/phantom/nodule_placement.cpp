@@ -54,13 +54,11 @@ class Placer {
     return n.diameterMm >= kSmallestMm;
   }
 
-  void addSatellites(const NoduleBody main) {
+  void addSatellites(const NoduleBody& main) {
     const int most = std::min(1 + m_random.integer(3), m_patient.count - static_cast<int>(m_placed.size()));
-    for (int i = 0; i < most; ++i) {
-      m_around = main;
-      place(Origin::satellite);
-      m_around.reset();
-    }
+    m_around = main;
+    for (int i = 0; i < most; ++i) place(Origin::satellite);
+    m_around.reset();
   }
 
   Point3 anywhere() {

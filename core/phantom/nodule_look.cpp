@@ -247,7 +247,7 @@ void addSpicules(Random& random, Nodule& n) {
   const double r = n.body.radiusMm;
   const double calibre = coarse ? random.range(0.9, 1.8) : random.range(0.6, 1.0);
   const int count =
-      static_cast<int>((coarse ? 6 + random.integer(12) : 14 + random.integer(32)) * clamp01(r / 6 + 0.3));
+      static_cast<int>((coarse ? 6 + random.integer(12) : 14 + random.integer(32)) * std::clamp(r / 6 + 0.3, 0.4, 2.5));
   for (int i = 0; i < count; ++i) {
     const Vec3 direction = random.direction();
     Strand s;

@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct PhantomCommand {
-  std::string out, preset = "chest", format = "dicom";
+  std::string out, preset = "chest", format = "dicom", lesions = "sculpted";
   uint64_t seed = 1;
   int matrix = 0, nodules = -1;
   double spacingMm = 0, sliceMm = 1.4, thicknessMm = 0;
@@ -34,6 +34,7 @@ phantom::PhantomOptions optionsOf(const PhantomCommand& command) {
   options.sliceThicknessMm = command.thicknessMm;
   options.nodules = command.nodules;
   options.atLeastNodules = command.preset == "demo" ? 3 : 0;
+  options.lesions = command.lesions == "grown" ? phantom::LesionKind::grown : phantom::LesionKind::sculpted;
   options.noise = !command.noNoise;
   options.blur = !command.noBlur;
   options.tame = command.preset == "demo";
@@ -83,10 +84,10 @@ io::dicom::CtDescription describePatient(const PhantomCommand& command, const ph
   if (made.contrast) d.contrastAgent = "Simulated";
   d.sliceThicknessMm = made.sliceThicknessMm;
   const image::Geometry& g = made.volume.geometry();
-  d.identity =
-      fmt::format("lynceus phantom {} seed {} {} x {} x {} of {} x {} mm, {} mm thick, {} nodules{}{}", kVersion,
-                  command.seed, g.size.x, g.size.y, g.size.z, g.spacingMm.x, g.spacingMm.z, made.sliceThicknessMm,
-                  made.nodules.size(), command.noNoise ? ", no noise" : "", command.noBlur ? ", no blur" : "");
+  d.identity = fmt::format("lynceus phantom {} seed {} {} x {} x {} of {} x {} mm, {} mm thick, {} nodules{}{}{}",
+                           kVersion, command.seed, g.size.x, g.size.y, g.size.z, g.spacingMm.x, g.spacingMm.z,
+                           made.sliceThicknessMm, made.nodules.size(), command.lesions == "grown" ? ", grown" : "",
+                           command.noNoise ? ", no noise" : "", command.noBlur ? ", no blur" : "");
   d.jpegLs = command.jpegLs;
   return d;
 }
@@ -165,8 +166,14 @@ void addPhantom(CLI::App& app, int& exitCode) {
       ->capture_default_str();
   command->add_option("--thickness-mm", options->thicknessMm, "Thickness of a slice, mm; the distance without it")
       ->check(CLI::Range(0.1, 20.0));
-  command->add_option("--nodules", options->nodules, "How many nodules; 0 to 8 by seed without it")
+  command->add_option("--nodules", options->nodules, "How many lesions; without it the seed decides, mostly 0 to 8")
       ->check(CLI::Range(0, 60));
+  command
+      ->add_option(
+          "--lesions", options->lesions,
+          "How they are made: sculpted from smooth bodies, or grown cell by cell (to test what learned on the others)")
+      ->check(CLI::IsMember({"sculpted", "grown"}))
+      ->capture_default_str();
   command->add_flag("--no-noise", options->noNoise, "Leave out the noise");
   command->add_flag("--no-blur", options->noBlur, "Leave out the scanner's blur");
   command->add_flag("--jpeg-ls", options->jpegLs, "Compress the DICOM files without loss");

@@ -50,12 +50,6 @@ void moveToPatient(Scene& scene, const Pose& pose) {
   }
 }
 
-int drawNoduleCount(const PhantomOptions& options) {
-  if (options.nodules >= 0) return options.nodules;
-  Random random(options.seed, kStreamNodules + 50);
-  return std::max(options.atLeastNodules, random.integer(9));
-}
-
 image::Mask drawLungMask(const Fields& fields, const image::Geometry& g) {
   image::Mask mask(g);
   parallelFor(g.size.z, [&](int64_t slice) {
@@ -69,12 +63,36 @@ image::Mask drawLungMask(const Fields& fields, const image::Geometry& g) {
   return mask;
 }
 
-void addSpicules(const std::vector<Nodule>& nodules, Scene& scene) {
-  for (const Nodule& n : nodules) {
-    for (const Shape& spicule : n.spicules) {
-      scene.add(n.texture == Texture::groundGlass ? kLayerGroundGlass : kLayerSolid, spicule);
+// The lesions of a patient, of one kind or the other.
+struct Lesions {
+  std::vector<Nodule> sculpted;
+  std::vector<GrownLesion> grown;
+  std::vector<Lesion> truth;  ///< largest first
+};
+
+Lesions addLesions(const PhantomOptions& options, const Anatomy& anatomy, const Fields& fields,
+                   const image::Geometry& g, Scene& scene) {
+  const Point3 last = g.toPatient({g.size.x - 1.0, g.size.y - 1.0, g.size.z - 1.0});
+  const LesionRequest request{LesionCase::draw(options.seed, options.nodules, options.atLeastNodules), g.originMm,
+                              last};
+  Lesions lesions;
+  if (options.lesions == LesionKind::sculpted) {
+    lesions.sculpted = placeNodules(anatomy, fields, scene, request);
+    for (const Nodule& n : lesions.sculpted) {
+      lesions.truth.push_back(n);
+      lesions.truth.back().mask = maskOf(n, fields, g);
+      for (const auto& [layer, shape] : n.strands) scene.add(layer, shape);
+    }
+  } else {
+    lesions.grown = growLesions(anatomy, fields, scene, request);
+    for (const GrownLesion& n : lesions.grown) {
+      lesions.truth.push_back(n);
+      lesions.truth.back().mask = maskOf(n, g);
     }
   }
+  std::stable_sort(lesions.truth.begin(), lesions.truth.end(),
+                   [](const Lesion& a, const Lesion& b) { return a.diameterMm > b.diameterMm; });
+  return lesions;
 }
 
 }  // namespace
@@ -108,30 +126,26 @@ Expected<Phantom> makeChest(const PhantomOptions& options, job::Context& context
   addDistractors(anatomy, fields, scene);
   const std::vector<Distractor> marked = listDistractors(scene);
   distractors.insert(distractors.end(), marked.begin(), marked.end());
-  const Point3 last = geometry->toPatient({geometry->size.x - 1.0, geometry->size.y - 1.0, geometry->size.z - 1.0});
-  std::vector<Nodule> nodules =
-      placeNodules(anatomy, fields, scene, {drawNoduleCount(options), geometry->originMm, last});
-  std::stable_sort(nodules.begin(), nodules.end(),
-                   [](const Nodule& a, const Nodule& b) { return a.diameterMm > b.diameterMm; });
-  for (Nodule& n : nodules) n.mask = maskOf(n, fields, *geometry);
-  addSpicules(nodules, scene);
+  const auto branches = static_cast<int>(scene.layers[kLayerLungVessels].size());
+  Lesions lesions = addLesions(options, anatomy, fields, *geometry, scene);
 
   const double thickness = options.sliceThicknessMm > 0 ? options.sliceThicknessMm : geometry->spacingMm.z;
   scanner.adaptNoise(thickness, geometry->spacingMm.z);
-  const RenderInput input{anatomy, fields, scene, nodules, scanner, *geometry, thickness, options.blur, options.noise};
+  const RenderInput input{anatomy, fields,    scene,     lesions.sculpted, lesions.grown,
+                          scanner, *geometry, thickness, options.blur,     options.noise};
   auto hu = render(input, context);
   if (!hu) return passError(hu);
   auto volume = image::Volume::create(*geometry, std::move(*hu));
   if (!volume) return passError(volume);
 
   Phantom phantom{std::move(*volume),
-                  std::move(nodules),
+                  std::move(lesions.truth),
                   std::move(distractors),
                   scanner,
                   thickness,
                   anatomy.female,
                   anatomy.contrast,
-                  static_cast<int>(scene.layers[kLayerLungVessels].size()),
+                  branches,
                   "",
                   std::nullopt};
   if (options.lungMask) phantom.lung = drawLungMask(fields, *geometry);

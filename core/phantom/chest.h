@@ -8,7 +8,7 @@
 #include "core/image/volume.h"
 #include "core/job/context.h"
 #include "core/phantom/disease.h"
-#include "core/phantom/nodule.h"
+#include "core/phantom/lesion.h"
 #include "core/phantom/scanner.h"
 #include "core/phantom/scene.h"
 
@@ -20,8 +20,9 @@ struct PhantomOptions {
   image::Vec3 spacingMm{0, 0, 1.4};  ///< x = 0: the field of view that the seed draws; y is as x
   double sliceThicknessMm = 0;       ///< 0: as the slice distance
   double coverageMm = 0;             ///< along z, around the lungs; 0: the whole lungs
-  int nodules = -1;                  ///< -1: 0 to 8 by seed
+  int nodules = -1;                  ///< -1: by seed, see LesionCase
   int atLeastNodules = 0;            ///< lower bound where the seed decides
+  LesionKind lesions = LesionKind::sculpted;
   bool noise = true;
   bool blur = true;  ///< point spread in the plane; slices keep their thickness
   bool lungMask = false;
@@ -31,7 +32,7 @@ struct PhantomOptions {
 
 struct Phantom {
   image::Volume volume;
-  std::vector<Nodule> nodules;  ///< largest first
+  std::vector<Lesion> nodules;  ///< largest first
   std::vector<Distractor> distractors;
   Scanner scanner;
   double sliceThicknessMm = 0;

@@ -4,51 +4,88 @@
 
 namespace lynceus::phantom {
 
-std::string_view name(Texture texture) {
-  constexpr std::string_view kNames[] = {"solid", "part-solid", "ground-glass"};
-  return kNames[static_cast<int>(texture)];
-}
-std::string_view name(Margin margin) {
-  constexpr std::string_view kNames[] = {"smooth", "lobulated", "spiculated"};
-  return kNames[static_cast<int>(margin)];
-}
-std::string_view name(Attachment attachment) {
-  constexpr std::string_view kNames[] = {"isolated", "juxta-pleural", "juxta-vascular"};
-  return kNames[static_cast<int>(attachment)];
-}
-
 double NoduleBody::distance(const Point3& p, double scale) const {
   const Vec3 d = p - centreMm;
-  const Vec3 q{dot(d, axes[0]) / stretch.x, dot(d, axes[1]) / stretch.y, dot(d, axes[2]) / stretch.z};
+  const Vec3 q = Vec3{dot(d, axes[0]) / stretch.x, dot(d, axes[1]) / stretch.y, dot(d, axes[2]) / stretch.z} *
+                 (1 / (radiusMm * scale));
   const double length = norm(q);
-  if (length < 1e-9) return -radiusMm * scale;
-  const Vec3 unit = q * (1 / length);
-  double r = 1;
-  for (const Lobe& lobe : lobes) r += lobe.height * std::exp(lobe.sharpness * (dot(unit, lobe.direction) - 1));
-  if (roughness > 0) {
-    r += roughness * (valueNoise(unit, 0.55, roughnessKey) + 0.4 * valueNoise(unit, 0.22, roughnessKey + 1));
+  const Vec3 unit = normalized(q);
+  double f = length - 1;
+  if (!balls.empty()) {
+    f = 1e9;
+    for (const Ball& ball : balls) f = smoothMin(f, norm(q - ball.at) - ball.radius, 0.18);
+  }
+  if (std::abs(f) < 1.2) {  // details of the surface do not matter elsewhere
+    for (const Lobe& lobe : lobes) f -= lobe.height * std::exp(lobe.sharpness * (dot(unit, lobe.direction) - 1));
+    for (const Facet& facet : facets) f = smoothMax(f, dot(q, facet.normal) - facet.offset, 0.25);
+    if (roughness > 0) {
+      f -= roughness * (valueNoise(q, 0.55, roughnessKey) + 0.4 * valueNoise(q, 0.22, roughnessKey + 1));
+    }
   }
   // along the ray the distance is stretched by |d| / |q|
-  return (length - radiusMm * scale * r) * norm(d) / length;
+  return f * (length > 1e-9 ? norm(d) / length : radiusMm * scale);
 }
 
 double NoduleBody::reachMm() const {
-  double r = 1 + 1.4 * roughness;
+  double r = 1;
+  for (const Ball& ball : balls) r = std::max(r, norm(ball.at) + ball.radius + 0.05);
+  r += 1.4 * roughness;
   for (const Lobe& lobe : lobes) r += std::max(0.0, lobe.height);
   return radiusMm * std::max({stretch.x, stretch.y, stretch.z}) * r;
 }
 
-double Nodule::distance(const Point3& p, const Fields& fields) const {
-  return std::max(body.distance(p), fields.sample(kLung, p));
+double Nodule::freeDistance(const Point3& p, double lung) const {
+  const double d = body.distance(p);
+  return filletMm > 0 && lung < 0 ? smoothMin(d, -lung, filletMm) : d;
 }
 
+double Nodule::distance(const Point3& p, const Fields& fields) const {
+  const double lung = fields.sample(kLung, p);
+  return std::max(freeDistance(p, lung), lung - invasionMm);
+}
+
+double Nodule::coreDistance(const Point3& p) const {
+  double d = 1e9;
+  for (const Core& core : cores) {
+    const Vec3 off = p - body.centreMm - core.shiftMm;
+    const double rough = 0.3 * valueNoise(off, 0.8 * core.radiusMm + 0.5, textureKey + 3);
+    d = smoothMin(d, norm(off) - core.radiusMm * (1 + rough), 1);
+  }
+  return d;
+}
+
+namespace {
+
+double blendInclusions(const Nodule& n, const Point3& p, double hu) {
+  for (const Shape& s : n.inclusions) hu = mix(hu, s.hu, s.opacity * clamp01(0.5 - s.distance(p) / 0.8));
+  return hu;
+}
+
+}  // namespace
+
 double Nodule::groundGlassHu(const Point3& p) const {
-  const double scale = std::max(2.0, 0.5 * body.radiusMm);
-  return (texture == Texture::partSolid ? haloHu : hu) + 70 * valueNoise(p, scale, textureKey);
+  const double scale = std::max(2.0, 0.35 * body.radiusMm);
+  const double haze = 0.65 * valueNoise(p, scale, textureKey) + 0.45 * valueNoise(p, 1.7, textureKey + 2);
+  return blendInclusions(*this, p, (texture == Texture::partSolid ? haloHu : hu) + hazeHu * haze);
+}
+
+double Nodule::solidHu(const Point3& p) const {
+  double h = hu;
+  if (unevenHu > 0) h += unevenHu * (valueNoise(p, unevenMm, textureKey) + 0.5 * valueNoise(p, 1.4, textureKey + 1));
+  if (!shells.empty()) {
+    const double depth = -body.distance(p);
+    for (const double shell : shells) h = mix(h, calciumHu, clamp01(1.4 - std::abs(depth - shell) / 0.7));
+  }
+  h = blendInclusions(*this, p, h);
+  if (cavityScale > 0) {
+    const double d = body.distance(p - cavityShiftMm, cavityScale) + 0.8 * valueNoise(p, 3, textureKey + 4);
+    h = mix(h, -960, clamp01(0.5 - d / 0.8));
+  }
+  return h;
 }
 
 double Nodule::huAt(const Point3& p) const {
-  if (texture == Texture::solid || (texture == Texture::partSolid && coreDistance(p) <= 0)) return hu;
+  if (texture == Texture::solid || (texture == Texture::partSolid && coreDistance(p) <= 0)) return solidHu(p);
   return groundGlassHu(p);
 }
 
@@ -82,12 +119,12 @@ struct PlaneExtent {
   }
 };
 
-double fineStep(const Nodule& nodule) { return std::clamp(nodule.body.radiusMm / 16, 0.12, 0.5); }
+double fineStep(const Nodule& nodule) { return std::clamp(nodule.body.radiusMm / 16, 0.12, 1.0); }
 
 }  // namespace
 
 void measureNodule(Nodule& n, const Fields& fields) {
-  const double step = fineStep(n), reach = n.body.reachMm();
+  const double step = fineStep(n), reach = n.reachMm();
   const int half = static_cast<int>(std::ceil(reach / step)) + 1;
   double count = 0, sumHu = 0, sumHu2 = 0;
   Vec3 sum;

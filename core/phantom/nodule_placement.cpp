@@ -1,198 +1,202 @@
-// How nodules look and where they sit.
-#include "core/phantom/nodule.h"
+// Where the lesions of the first kind sit.
+#include "core/parallel.h"
+#include "core/phantom/nodule_look.h"
 
 namespace lynceus::phantom {
 namespace {
 
-constexpr double kSmallestMm = 3, kLargestMm = 30;
-
-// Diameters between 3 and 30 mm, median about 7.5 mm, a fifth above 12 mm.
-double drawDiameter(Random& random) {
-  const double t = std::pow(0.5 * (random.uniform() + random.uniform()), 1.3);
-  return kSmallestMm * std::pow(kLargestMm / kSmallestMm, t);
-}
-
-NoduleBody drawBody(Random& random, double diameter, Margin margin) {
-  NoduleBody body;
-  body.radiusMm = diameter / 2;
-  const Vec3 axis = random.direction();
-  const auto [u, v] = frameAround(axis);
-  body.axes = {u, v, axis};
-  const double a = random.range(0.72, 1.3), b = random.range(0.8, 1.2);
-  const double keepVolume = std::cbrt(1 / (a * b));
-  body.stretch = {a * keepVolume, b * keepVolume, keepVolume};
-  const int lobes = margin == Margin::smooth ? 3 : 5 + random.integer(6);
-  const double height = margin == Margin::smooth ? 0.1 : margin == Margin::lobulated ? 0.38 : 0.28;
-  body.roughness = margin == Margin::smooth ? random.range(0.02, 0.07) : random.range(0.06, 0.16);
-  body.roughnessKey = random.next();
-  for (int i = 0; i < lobes; ++i) {
-    body.lobes.push_back(
-        {random.direction(), random.range(-0.5, 1) * height, random.range(3, margin == Margin::smooth ? 4 : 12)});
-  }
-  return body;
-}
-
-Nodule drawNodule(Random& random) {
-  Nodule n;
-  const double diameter = drawDiameter(random);
-  const double kind = random.uniform();
-  n.texture = kind < 0.66 || diameter < 4  ? Texture::solid
-              : kind < 0.8 && diameter > 7 ? Texture::partSolid
-                                           : Texture::groundGlass;
-  const double edge = random.uniform();
-  n.margin = diameter < 5 || edge < 0.45   ? Margin::smooth
-             : edge < 0.75 || diameter < 7 ? Margin::lobulated
-                                           : Margin::spiculated;
-  n.body = drawBody(random, diameter, n.margin);
-  n.hu = random.range(20, 60);
-  if (n.texture == Texture::groundGlass) n.hu = random.range(-700, -500);
-  n.haloHu = random.range(-680, -500);
-  if (n.texture == Texture::partSolid) {
-    n.coreScale = random.range(0.3, 0.7);
-    n.coreShiftMm = random.direction() * (random.range(0, 0.7) * (1 - n.coreScale) * n.body.radiusMm);
-  }
-  n.textureKey = random.next();
-  n.calcified = n.texture == Texture::solid && diameter < 12 && random.chance(0.08);
-  if (n.calcified) n.hu = random.range(180, 600);
-  const double where = random.uniform();
-  n.attachment = where < 0.45   ? Attachment::isolated
-                 : where < 0.72 ? Attachment::juxtaPleural
-                                : Attachment::juxtaVascular;
-  return n;
-}
-
-void addSpicules(Random& random, Nodule& n) {
-  const int count = 18 + random.integer(18);
-  const double hu = n.texture == Texture::groundGlass ? -250 : 20;
-  for (int i = 0; i < count; ++i) {
-    const Vec3 direction = random.direction();
-    double surface = 0.5 * n.body.radiusMm;
-    while (n.body.distance(n.body.centreMm + direction * surface) < 0) surface += 0.2;
-    const Vec3 bend = random.direction() * 0.25;
-    const double length = n.body.radiusMm * random.range(0.4, 1.1);
-    const Point3 a = n.body.centreMm + direction * (surface - 0.6);
-    const Point3 b = a + direction * (0.5 * length), c = b + normalized(direction + bend) * (0.5 * length);
-    n.spicules.push_back(tube(a, b, 0.95, 0.6, hu));
-    n.spicules.push_back(tube(b, c, 0.6, 0.25, hu));
-  }
-}
+constexpr double kSmallestMm = 3;
 
 class Placer {
  public:
-  Placer(const Anatomy& anatomy, const Fields& fields, const Scene& scene, const NoduleRequest& request)
-      : m_anatomy(anatomy),
-        m_fields(fields),
-        m_vessels(scene.layers[kLayerLungVessels]),
-        m_request(request),
-        m_random(anatomy.seed, kStreamNodules) {}
+  Placer(const Anatomy& anatomy, const Fields& fields, const Scene& scene, const LesionRequest& request)
+      : m_sites(anatomy, fields, scene, request), m_patient(request.patient), m_random(anatomy.seed, kStreamNodules) {}
 
   std::vector<Nodule> run() {
-    while (static_cast<int>(m_placed.size()) < m_request.count && m_rejected < 60) {
-      Nodule n = drawNodule(m_random);
-      if (!settle(n)) {
-        ++m_rejected;
-        continue;
-      }
-      if (n.margin == Margin::spiculated) addSpicules(m_random, n);
-      measureNodule(n, m_fields);
-      if (n.diameterMm < kSmallestMm) {
-        ++m_rejected;
-        continue;
-      }
-      m_placed.push_back(std::move(n));
+    while (static_cast<int>(m_placed.size()) < m_patient.count && m_rejected < 60) {
+      place(m_patient.mass && m_placed.empty() ? Origin::mass : drawOrigin());
     }
+    parallelFor(static_cast<int64_t>(m_placed.size()),
+                [&](int64_t i) { measureNodule(m_placed[static_cast<size_t>(i)], m_sites.fields()); });
+    for (Nodule& n : m_placed) n.location = m_sites.locate(n.centreMm);
     return std::move(m_placed);
   }
 
  private:
-  Point3 anywhere() {
-    const Anatomy& a = m_anatomy;
-    return a.pose.toPatient({m_random.range(-a.halfWidthMm, a.halfWidthMm), m_random.range(-1.5, 1.3) * a.halfDepthMm,
-                             m_random.range(a.baseZ, a.apexZ)});
+  Origin drawOrigin() {
+    if (m_patient.metastases) return m_random.chance(0.93) ? Origin::metastasis : Origin::nodule;
+    return m_random.chance(0.1) ? Origin::lymphNode : Origin::nodule;
   }
 
-  bool isFree(const Nodule& n) const {
-    const double reach = n.body.reachMm();
-    const Point3& c = n.body.centreMm;
-    if (!m_fields.hasRoom(c, reach)) return false;
-    const Vec3 margin{reach + 2, reach + 2, reach + 2};
-    const Vec3 low = c - margin - m_request.fromMm, high = m_request.toMm - c - margin;
-    if (std::min({low.x, low.y, low.z, high.x, high.y, high.z}) < 0) return false;
-    for (const Nodule& other : m_placed) {
-      if (norm(c - other.body.centreMm) < reach + other.body.reachMm() + 5) return false;
+  bool place(Origin origin) {
+    Nodule n = drawNodule(m_random, origin, m_sites.anatomy().contrast);
+    m_region = LesionSites::drawRegion(m_random);
+    if (!settle(n) || !isLargeEnough(n)) {
+      ++m_rejected;
+      return false;
     }
+    for (Shape& s : n.inclusions) {
+      s.a = s.a + n.body.centreMm;
+      s.b = s.b + n.body.centreMm;
+    }
+    addStrands(m_random, m_sites, n);
+    m_sites.take(n.body.centreMm, n.reachMm());
+    m_placed.push_back(std::move(n));
+    const Nodule& main = m_placed.back();
+    if (main.body.radiusMm > 6 && origin != Origin::satellite && m_random.chance(0.15)) addSatellites(main.body);
     return true;
   }
 
-  // Free space between the sphere of the nodule and vessels that a reader would see.
-  double clearance(const Nodule& n) const {
-    double nearest = 1e9;
-    for (const Shape& vessel : m_vessels) {
-      if (vessel.ra < 0.6) continue;
-      const Vec3 d = vessel.a - n.body.centreMm;
-      if (dot(d, d) > 60 * 60) continue;
-      nearest = std::min(nearest, vessel.distance(n.body.centreMm));
-    }
-    return nearest - n.body.reachMm();
+  // The exact measure follows: a part of the body may lie outside the lung.
+  bool isLargeEnough(Nodule n) const {
+    if (n.body.radiusMm > 4) return true;
+    measureNodule(n, m_sites.fields());
+    return n.diameterMm >= kSmallestMm;
   }
 
+  void addSatellites(const NoduleBody& main) {
+    const int most = std::min(1 + m_random.integer(3), m_patient.count - static_cast<int>(m_placed.size()));
+    m_around = main;
+    for (int i = 0; i < most; ++i) place(Origin::satellite);
+    m_around.reset();
+  }
+
+  Point3 anywhere() {
+    if (!m_around) return m_sites.anywhere(m_random, m_region);
+    return m_around->centreMm + m_random.direction() * (m_around->reachMm() + m_random.range(6, 18));
+  }
+
+  bool isFree(const Nodule& n) const { return m_sites.isFree(n.body.centreMm, n.reachMm()); }
+  double lungAt(const Nodule& n) const { return m_sites.fields().sample(kLung, n.body.centreMm); }
+
   bool settle(Nodule& n) {
-    switch (n.attachment) {
-      case Attachment::isolated: return settleIsolated(n);
-      case Attachment::juxtaPleural: return settleAtPleura(n);
-      case Attachment::juxtaVascular: return settleAtVessel(n);
-    }
-    return false;
+    if (n.origin == Origin::mass) return settleMass(n);
+    if (n.origin == Origin::satellite) return settleIsolated(n);
+    if (n.origin == Origin::lymphNode) return m_random.chance(0.65) ? settleAtFissure(n) : settleAtPleura(n);
+    const double where = m_random.uniform();
+    if (where < 0.40) return settleIsolated(n);
+    if (where < 0.64) return settleAtPleura(n);
+    if (where < 0.69) return settleAtFissure(n);
+    return where < 0.97 ? settleAtVessel(n) : settleInAirway(n);
   }
 
   bool settleIsolated(Nodule& n) {
-    double best = -1e9;
-    Point3 at;
-    for (int i = 0, tried = 0; i < 4000 && tried < 40; ++i) {
+    int tried = 0;
+    for (int i = 0; i < 4000; ++i) {
       n.body.centreMm = anywhere();
-      if (m_fields.sample(kLung, n.body.centreMm) > -(n.body.reachMm() + 3) || !isFree(n)) continue;
-      ++tried;
-      const double space = clearance(n);
-      if (space > best) best = space, at = n.body.centreMm;
-      if (best > 1.0) break;
+      if (lungAt(n) > -(n.reachMm() + 1.5) || !isFree(n)) continue;
+      const double space = m_sites.vesselDistance(n.body.centreMm) - n.body.radiusMm;
+      n.attachment = space < 0 ? Attachment::juxtaVascular : Attachment::isolated;
+      if (space > 0.3 || ++tried > 25 || n.texture == Texture::groundGlass) return true;
     }
-    if (best < -1e8) return false;
-    n.body.centreMm = at;
-    if (best < 0) n.attachment = Attachment::juxtaVascular;  // there was no room without a vessel
-    return true;
+    return false;
   }
 
   bool settleAtPleura(Nodule& n) {
-    const double r = n.body.radiusMm, depth = m_random.range(0.35, 0.9) * r;
-    for (int i = 0; i < 6000; ++i) {
+    n.attachment = Attachment::juxtaPleural;
+    const double r = n.body.radiusMm, form = m_random.uniform();
+    const bool wall = m_random.chance(0.75);  // the others lie on mediastinum or diaphragm
+    // broad-based within the lung, half a ball, or flat on the pleura
+    const double depth = form < 0.55 ? m_random.range(0.35, 0.95) * r : m_random.range(-0.1, 0.3) * r;
+    if (form > 0.85) n.body.radiusMm *= 1.15;
+    n.filletMm = m_random.chance(0.6) ? m_random.range(0.5, 1.0 + 0.5 * r) : 0;
+    for (int i = 0; i < 400; ++i) {
       n.body.centreMm = anywhere();
-      const double lung = m_fields.sample(kLung, n.body.centreMm);
-      if (lung < -depth - 1.5 || lung > -0.3 * r) continue;
-      if (m_fields.sample(kCavity, n.body.centreMm) < -r || !isFree(n)) continue;  // chest wall, not mediastinum
+      if (std::abs(lungAt(n)) > 30 || !m_sites.moveTo(kLung, -depth, n.body.centreMm) || !isFree(n)) continue;
+      const bool atWall = m_sites.fields().sample(kCavity, n.body.centreMm) > -depth - 3;
+      if (atWall != wall) continue;
+      if (form > 0.85) flatten(n.body, m_sites.slope(kLung, n.body.centreMm), m_random.range(0.4, 0.65));
       return true;
     }
     return false;
   }
 
+  bool settleAtFissure(Nodule& n) {
+    n.attachment = Attachment::fissural;
+    for (int i = 0; i < 2000; ++i) {
+      n.body.centreMm = anywhere();
+      const FieldId fissure = m_random.chance(0.7) ? kOblique : kHorizontal;
+      const double height = m_random.range(0, 0.8) * n.body.radiusMm;
+      if (std::abs(m_sites.fields().sample(fissure, n.body.centreMm)) > 12) continue;
+      if (!m_sites.moveTo(fissure, m_random.sign() * height, n.body.centreMm)) continue;
+      if (lungAt(n) > -(n.reachMm() + 1.5) || !isFree(n)) continue;
+      const Vec3 normal = m_sites.slope(fissure, n.body.centreMm);
+      if (n.origin == Origin::lymphNode || m_random.chance(0.5)) flatten(n.body, normal, m_random.range(0.4, 0.75));
+      // it lies on the fissure: flat on that side
+      if (n.origin == Origin::lymphNode) n.body.facets.push_back({Vec3{0, 0, m_random.sign()}, 0.35});
+      return true;
+    }
+    return false;
+  }
+
+  // Beside a vessel, around it, or where it forks.
   bool settleAtVessel(Nodule& n) {
-    for (int i = 0; i < 4000; ++i) {
-      const Shape& vessel = m_vessels[static_cast<size_t>(m_random.integer(static_cast<int>(m_vessels.size())))];
-      if (vessel.ra < 0.7 || vessel.ra > 2.6) continue;
-      const auto [u, v] = frameAround(normalized(vessel.b - vessel.a));
+    n.attachment = Attachment::juxtaVascular;
+    const bool fork = m_random.chance(0.3);
+    const double largest = m_random.chance(0.2) ? 5 : 2.6;
+    for (int i = 0; i < (fork ? 60 : 2000); ++i) {
+      Point3 at;
+      const Shape* vessel = m_sites.drawVessel(m_random, 0.6, largest, fork, at);
+      if (vessel == nullptr) return false;
+      const auto [u, v] = frameAround(normalized(vessel->b - vessel->a));
       const double angle = m_random.range(0, 2 * std::numbers::pi);
       const Vec3 side = u * std::cos(angle) + v * std::sin(angle);
-      n.body.centreMm = mix(vessel.a, vessel.b, 0.5) + side * (vessel.ra + 0.7 * n.body.radiusMm);
-      if (m_fields.sample(kLung, n.body.centreMm) > -(n.body.reachMm() + 1.5) || !isFree(n)) continue;
+      n.body.centreMm = at + side * (vessel->ra + m_random.range(0.2, 1) * n.body.radiusMm);
+      if (lungAt(n) > -(n.reachMm() + 1) || !isFree(n)) continue;
       return true;
     }
     return false;
   }
 
-  const Anatomy& m_anatomy;
-  const Fields& m_fields;
-  const std::vector<Shape>& m_vessels;
-  const NoduleRequest& m_request;
+  // In a bronchus and along it: it fills the lumen.
+  bool settleInAirway(Nodule& n) {
+    n.attachment = Attachment::endobronchial;
+    const auto& airways = m_sites.scene().layers[kLayerAirwayLumen];
+    for (int i = 0; i < 4000 && !airways.empty(); ++i) {
+      const Shape& airway = airways[static_cast<size_t>(m_random.integer(static_cast<int>(airways.size())))];
+      n.body.centreMm = mix(airway.a, airway.b, m_random.uniform());
+      if (airway.ra < 0.9 || airway.ra > 4.5 || lungAt(n) > -(n.reachMm() + 2) || !isFree(n)) continue;
+      flatten(n.body, normalized(airway.b - airway.a), m_random.range(1.3, 2.5));
+      n.body.radiusMm = std::max(1.7, airway.ra * m_random.range(1.0, 1.8));
+      n.edgeMm = std::min(n.edgeMm, 0.6 * n.body.radiusMm);
+      n.texture = Texture::solid;
+      n.inside = Inside::even;
+      n.inclusions.clear();
+      n.shells.clear();
+      n.cores.clear();
+      n.calcification = Calcification::none;
+      n.cavityScale = 0;
+      n.hu = m_random.range(0, 70);
+      return true;
+    }
+    return false;
+  }
+
+  bool settleMass(Nodule& n) {
+    const double where = m_random.uniform(), r = n.body.radiusMm;
+    const bool central = where < 0.35, peripheral = !central && where < 0.8;
+    n.attachment = central      ? Attachment::juxtaMediastinal
+                   : peripheral ? Attachment::juxtaPleural
+                                : Attachment::isolated;
+    if (central || peripheral) n.filletMm = m_random.range(0, 6);
+    if ((central || peripheral) && m_random.chance(0.5)) n.invasionMm = m_random.range(2, central ? 12 : 9);
+    for (int i = 0; i < 4000; ++i) {
+      n.body.centreMm = anywhere();
+      m_region = LesionSites::Region::all;
+      if (lungAt(n) > -(central || peripheral ? 0.25 : 0.6) * r || !isFree(n)) continue;
+      if (!central && !peripheral) return true;
+      if (lungAt(n) < -0.85 * r) continue;
+      const bool atWall = m_sites.fields().sample(kCavity, n.body.centreMm) > 1.15 * lungAt(n) - 3;
+      if (atWall == peripheral) return true;
+    }
+    return false;
+  }
+
+  LesionSites m_sites;
+  LesionCase m_patient;
   Random m_random;
+  LesionSites::Region m_region = LesionSites::Region::all;
+  std::optional<NoduleBody> m_around;  ///< satellites lie around this
   std::vector<Nodule> m_placed;
   int m_rejected = 0;
 };
@@ -200,7 +204,7 @@ class Placer {
 }  // namespace
 
 std::vector<Nodule> placeNodules(const Anatomy& anatomy, const Fields& fields, const Scene& scene,
-                                 const NoduleRequest& request) {
+                                 const LesionRequest& request) {
   return Placer(anatomy, fields, scene, request).run();
 }
 

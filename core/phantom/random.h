@@ -62,6 +62,7 @@ enum Stream : uint32_t {
   kStreamAcquisition,
   kStreamBowel,
   kStreamHernia,
+  kStreamGrown = 60,
   kStreamTexture = 100,
   kStreamTrees = 200,
 };

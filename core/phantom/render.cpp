@@ -79,13 +79,13 @@ class SliceRenderer {
     for (const Layer layer : {kLayerOrgans, kLayerGas}) drawLayer(layer, slice, z);
     for (int y = 0; y < m_ny; ++y) lungRow(y, z);
     drawLayer(kLayerMediastinal, slice, z);
-    drawNodules(z, false);
+    drawLesions(z, false);
     for (const Layer layer :
          {kLayerGroundGlass, kLayerScars, kLayerAirwayWalls, kLayerLungVessels, kLayerAirwayLumen}) {
       drawLayer(layer, slice, z);
     }
     drawLayer(kLayerSolid, slice, z);
-    drawNodules(z, true);
+    drawLesions(z, true);
     for (const Layer layer : {kLayerCalcium, kLayerCartilage, kLayerCortex, kLayerMarrow, kLayerCanal, kLayerMetal}) {
       drawLayer(layer, slice, z);
     }
@@ -229,20 +229,38 @@ class SliceRenderer {
   }
 
   // Ground glass lies under the vessels, solid tissue over them.
-  void drawNodules(double z, bool solidPart) {
+  void drawLesions(double z, bool solidPart) {
     for (const Nodule& n : m_in.nodules) {
+      if (!solidPart && n.rimShare > 0) drawRim(n, z);
       if (solidPart ? n.texture != Texture::groundGlass : n.texture != Texture::solid) drawNodule(n, z, solidPart);
+    }
+    for (const GrownLesion& g : m_in.grown) {
+      layInto({m_plane.data(), m_in.geometry, z, m_planeMm}, g, solidPart ? GrownLesion::kSolid : GrownLesion::kHaze);
     }
   }
 
-  // 27 points for each voxel, as the truth must be exact.
+  // Where a voxel is not wholly inside it is sampled at 27 points (at 8 in large lesions), as the truth must be exact.
   void drawNodule(const Nodule& n, double z, bool solidPart) {
+    const double edge = std::max(m_rampMm / 3, solidPart ? n.edgeMm : n.softEdgeMm());
+    eachVoxelWithin(n.reachMm() + m_rampMm + edge, n.body.centreMm, z, [&](const Point3& voxel, float& value) {
+      const NodulePart part = sampleNodule(n, voxel, edge, solidPart);
+      if (part.cover > 0) value = mixHu(value, static_cast<float>(part.hu), static_cast<float>(part.cover));
+    });
+  }
+
+  void drawRim(const Nodule& n, double z) {
+    eachVoxelWithin(n.reachMm() + 4 * n.rimMm, n.body.centreMm, z, [&](const Point3& voxel, float& value) {
+      const double lung = m_in.fields.sample(kLung, voxel), d = n.freeDistance(voxel, lung);
+      if (lung > 0 || d < 0 || d > 4 * n.rimMm) return;
+      const double rise = std::min(1.0, 2 * d / std::max(n.edgeMm, 0.2));  // half-way through the edge it adds nothing
+      value = mixHu(value, 0, static_cast<float>(n.rimShare * rise * std::exp(-d / n.rimMm)));
+    });
+  }
+
+  template <class Use>
+  void eachVoxelWithin(double reach, const Point3& c, double z, const Use& use) {
     const image::Geometry& g = m_in.geometry;
     const double sx = g.spacingMm.x, sy = g.spacingMm.y;
-    const double ramp = solidPart ? m_rampMm / 3 : n.softEdgeMm();
-    const double reach = n.body.reachMm() + m_rampMm + n.softEdgeMm();
-    const bool core = solidPart && n.texture == Texture::partSolid;
-    const Point3& c = n.body.centreMm;
     if (std::abs(z - c.z) > reach) return;
     const int left = std::max(0, static_cast<int>((c.x - reach - g.originMm.x) / sx));
     const int right = std::min(m_nx - 1, static_cast<int>((c.x + reach - g.originMm.x) / sx) + 1);
@@ -250,22 +268,41 @@ class SliceRenderer {
     const int bottom = std::min(m_ny - 1, static_cast<int>((c.y + reach - g.originMm.y) / sy) + 1);
     for (int y = top; y <= bottom; ++y) {
       for (int x = left; x <= right; ++x) {
-        double covered = 0;
-        for (int k = 0; k < 27; ++k) {
-          const int i = k % 3 - 1, j = k / 3 % 3 - 1, l = k / 9 - 1;
-          const Point3 p{xOf(x) + i * sx / 3, yOf(y) + j * sy / 3, z + l * m_planeMm / 3};
-          double d = n.body.distance(p);
-          if (core) d = std::max(d, n.coreDistance(p));
-          if (d > ramp) continue;
-          const double lung = clamp01(0.5 - 3 * m_in.fields.sample(kLung, p) / m_rampMm);
-          covered += lung * clamp01(0.5 - d / ramp);
-        }
-        if (covered <= 0) continue;
-        const double hu = solidPart ? n.hu : n.groundGlassHu({xOf(x), yOf(y), z});
-        float& value = m_plane[static_cast<size_t>(y) * static_cast<size_t>(m_nx) + static_cast<size_t>(x)];
-        value = mixHu(value, static_cast<float>(hu), static_cast<float>(covered / 27));
+        use({xOf(x), yOf(y), z}, m_plane[static_cast<size_t>(y) * static_cast<size_t>(m_nx) + static_cast<size_t>(x)]);
       }
     }
+  }
+
+  struct NodulePart {
+    double cover = 0, hu = 0;  ///< share of the voxel, and mean HU of that share
+  };
+
+  NodulePart sampleNodule(const Nodule& n, const Point3& voxel, double edge, bool solidPart) const {
+    const double sx = m_in.geometry.spacingMm.x, sy = m_in.geometry.spacingMm.y;
+    // distances along rays exceed those across the surface, by 2.5 in the flattest bodies
+    const double far = 2.5 * 0.5 * std::sqrt(sx * sx + sy * sy + m_planeMm * m_planeMm) + edge;
+    const double lungHere = m_in.fields.sample(kLung, voxel), here = n.freeDistance(voxel, lungHere);
+    if (here > far) return {};
+    const bool structured = solidPart ? n.isStructured() : !n.inclusions.empty();
+    if (here < -far && lungHere - n.invasionMm < -far && !structured) {
+      return {1, solidPart ? n.solidHu(voxel) : n.groundGlassHu(voxel)};
+    }
+    const int per = n.body.radiusMm > 12 ? 2 : 3;
+    NodulePart part;
+    for (int k = 0; k < per * per * per; ++k) {
+      const auto offset = [per](int i, double size) { return ((i + 0.5) / per - 0.5) * size; };
+      const Point3 p = voxel + Vec3{offset(k % per, sx), offset(k / per % per, sy), offset(k / per / per, m_planeMm)};
+      const double lung = m_in.fields.sample(kLung, p);
+      double d = n.freeDistance(p, lung);
+      if (solidPart && n.texture == Texture::partSolid) d = std::max(d, n.coreDistance(p));
+      const double cover = clamp01(0.5 - d / edge) * clamp01(0.5 - per * (lung - n.invasionMm) / m_rampMm);
+      if (cover <= 0) continue;
+      part.cover += cover;
+      part.hu += cover * (solidPart ? n.solidHu(p) : n.groundGlassHu(p));
+    }
+    if (part.cover > 0) part.hu /= part.cover;
+    part.cover /= per * per * per;
+    return part;
   }
 
   void sharpen() {

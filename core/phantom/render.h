@@ -3,6 +3,7 @@
 
 #include "core/job/context.h"
 #include "core/phantom/field.h"
+#include "core/phantom/grown_lesion.h"
 #include "core/phantom/nodule.h"
 #include "core/phantom/scanner.h"
 #include "core/phantom/scene.h"
@@ -14,6 +15,7 @@ struct RenderInput {
   const Fields& fields;
   const Scene& scene;  ///< patient space
   const std::vector<Nodule>& nodules;
+  const std::vector<GrownLesion>& grown;
   const Scanner& scanner;
   image::Geometry geometry;  ///< axes as LPS
   double sliceThicknessMm = 1;

@@ -5,7 +5,7 @@
 namespace lynceus::phantom {
 namespace {
 
-detect::Finding findingOf(const Nodule& n, int id) {
+detect::Finding findingOf(const Lesion& n, int id) {
   detect::Finding f;
   f.id = id;
   f.centerMm = n.centreMm;
@@ -29,7 +29,11 @@ detect::Finding findingOf(const Nodule& n, int id) {
   f.tags = {{"texture", std::string(name(n.texture))},
             {"margin", std::string(name(n.margin))},
             {"attachment", std::string(name(n.attachment))},
-            {"calcified", n.calcified ? "yes" : "no"}};
+            {"calcified", n.calcification != Calcification::none ? "yes" : "no"},
+            {"calcification", std::string(name(n.calcification))},
+            {"inside", std::string(name(n.inside))},
+            {"origin", std::string(name(n.origin))},
+            {"location", std::string(name(n.location))}};
   return f;
 }
 
@@ -48,7 +52,7 @@ detect::DetectionResult truthOf(const Phantom& phantom) {
   truth.provenance.precision = "exact";
   truth.provenance.lynceusVersion = kVersion;
   truth.provenance.lynceusCommit = kCommit;
-  for (const Nodule& n : phantom.nodules) {
+  for (const Lesion& n : phantom.nodules) {
     truth.findings.push_back(findingOf(n, static_cast<int>(truth.findings.size()) + 1));
   }
   return truth;
@@ -62,6 +66,7 @@ nlohmann::json describe(const Phantom& phantom, const PhantomOptions& options) {
   return {{"phantom",
            {{"seed", options.seed},
             {"description", phantom.description},
+            {"lesions", std::string(name(options.lesions))},
             {"sex", phantom.female ? "female" : "male"},
             {"contrast", phantom.contrast},
             {"kernel", phantom.scanner.kernel},

@@ -8,8 +8,8 @@
 
 namespace lynceus::phantom {
 
-/// One finding with score 1 for each nodule, largest first, with mask, measurements and the tags texture, margin,
-/// attachment and calcified. The series is left to whoever writes the images.
+/// One finding with score 1 for each nodule, largest first, with mask, measurements and tags: texture, margin,
+/// attachment, calcified, calcification, inside, origin and location. The series is left to whoever writes the images.
 detect::DetectionResult truthOf(const Phantom& phantom);
 
 /// What else the truth file says: {"phantom": {…}, "distractors": [{kind, boxMm}]}.

@@ -81,6 +81,23 @@ TEST(PhantomCommand, WritesNiftiWithALungMask) {
   EXPECT_TRUE(results::readFindingsJson(out / "truth.json"));
 }
 
+TEST(PhantomCommand, DrawsTheLesionsOfTheOtherGeneratorIntoTheSameChest) {
+  const test::TemporaryFolder folder;
+  const std::string chest = "phantom --seed 5 --format nii --no-noise --preset demo" + kSmall;
+  ASSERT_EQ(lynceus(chest + "-o " + (folder / "a").string()).exitCode, 0);
+  ASSERT_EQ(lynceus(chest + "--lesions grown -o " + (folder / "b").string()).exitCode, 0);
+  EXPECT_NE(bytesOf(folder / "a" / "ct.nii"), bytesOf(folder / "b" / "ct.nii"));
+  const auto sculpted = results::readFindingsJson(folder / "a" / "truth.json");
+  const auto grown = results::readFindingsJson(folder / "b" / "truth.json");
+  ASSERT_TRUE(sculpted && grown);
+  EXPECT_GE(grown->findings.size(), 3u);
+  EXPECT_EQ(grown->geometry->size, sculpted->geometry->size);
+  for (const char* word : {"texture", "margin", "attachment", "calcification", "inside", "origin", "location"}) {
+    EXPECT_EQ(grown->findings.front().tags.count(word), 1u) << word;
+  }
+  EXPECT_THAT(bytesOf(folder / "b" / "truth.json"), testing::HasSubstr("\"lesions\": \"grown\""));
+}
+
 TEST(PhantomCommand, LeavesAFolderThatIsNotEmptyAloneUnlessForced) {
   const test::TemporaryFolder folder;
   std::ofstream(folder / "notes.txt") << "keep";

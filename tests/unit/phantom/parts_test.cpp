@@ -69,9 +69,11 @@ TEST(NoduleTruth, IsWhatTheVoxelsAddUpTo) {
     g.originMm = n.body.centreMm - Vec3{19.7, 19.2, 19.4};
     const Scanner scanner;
     const Scene empty;
+    const std::vector<GrownLesion> noneGrown;
     const auto draw = [&](const std::vector<Nodule>& nodules) {
       job::Context context;
-      return *render({chest().anatomy, chest().fields, empty, nodules, scanner, g, 1.0, false, false}, context);
+      return *render({chest().anatomy, chest().fields, empty, nodules, noneGrown, scanner, g, 1.0, false, false},
+                     context);
     };
     const auto with = draw({n}), without = draw({});
     double volume = 0;
@@ -100,11 +102,11 @@ TEST(NoduleTruth, CountsOnlyWhatLiesInTheLung) {
 TEST(NoduleTruth, OfAPartSolidNoduleMixesCoreAndHalo) {
   Nodule n = sphere(8);
   n.texture = Texture::partSolid;
-  n.coreScale = 0.5;
+  n.cores = {{{}, 4}};
   n.haloHu = -600;
   n.hu = 40;
   measureNodule(n, chest().fields);
-  EXPECT_NEAR(n.meanHu, 40 * 0.125 - 600 * 0.875, 40);  // the core holds an eighth; the halo is uneven by some 30 HU
+  EXPECT_NEAR(n.meanHu, 40 * 0.125 - 600 * 0.875, 40);  // the core holds an eighth; both are uneven
   EXPECT_GT(n.sdHu, 100);
 }
 

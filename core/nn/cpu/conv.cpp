@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "core/nn/cpu/conv_desc.h"
+#include "core/nn/cpu/conv_disjoint.h"
 #include "core/nn/cpu/conv_winograd.h"
 #include "core/nn/cpu/post_ops.h"
 #include "core/nn/cpu/via_reference.h"
@@ -88,6 +89,7 @@ Expected<Step> convTranspose(const OpCall& call, const std::vector<ValueType>& o
   const memory::desc given = weightsDesc(*c, true, Type::f32);
   const memory::desc bias = call.has(2) ? anyDesc({c->outputChannels}, Type::f32) : memory::desc();
   try {
+    if (auto step = disjointStep(call, *c, outputs[0])) return std::move(*step);
     const dnnl::deconvolution_forward::desc desc(
         dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct,
         channelsLastDesc(c->input.n, c->input.c, c->input.space, in), anyDesc(given.dims(), in), bias,

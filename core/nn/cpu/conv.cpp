@@ -1,6 +1,8 @@
 #include <cstring>
 
 #include "core/nn/cpu/conv_desc.h"
+#include "core/nn/cpu/conv_disjoint.h"
+#include "core/nn/cpu/conv_winograd.h"
 #include "core/nn/cpu/post_ops.h"
 #include "core/nn/cpu/via_reference.h"
 #include "core/nn/passes/fuse.h"
@@ -64,6 +66,7 @@ Expected<Step> conv(const OpCall& call, const std::vector<ValueType>& outputs) {
   if (auto ok = requireConstantWeights(call); !ok) return passError(ok);
   const auto c = convolution(call);
   if (!c) return passError(c);
+  if (auto step = winogradStep(call, *c, outputs[0])) return std::move(*step);
   const Window& w = c->window;
   const Type in = call.input(0).type.type, out = outputs[0].type;
   const memory::desc given = weightsDesc(*c, false, Type::f32);
@@ -86,6 +89,7 @@ Expected<Step> convTranspose(const OpCall& call, const std::vector<ValueType>& o
   const memory::desc given = weightsDesc(*c, true, Type::f32);
   const memory::desc bias = call.has(2) ? anyDesc({c->outputChannels}, Type::f32) : memory::desc();
   try {
+    if (auto step = disjointStep(call, *c, outputs[0])) return std::move(*step);
     const dnnl::deconvolution_forward::desc desc(
         dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct,
         channelsLastDesc(c->input.n, c->input.c, c->input.space, in), anyDesc(given.dims(), in), bias,

@@ -244,6 +244,9 @@ void removeDeadCode(Graph& graph) {
     const bool used = std::any_of(node.outputs.begin(), node.outputs.end(),
                                   [&](const std::string& name) { return needed.count(name) != 0; });
     if (!used) continue;
+    // Such as the indices of a MaxPool, which only slow kernels give. Split divides by how many there are.
+    const auto unread = [&](const std::string& name) { return name.empty() || needed.count(name) == 0; };
+    while (node.op != "Split" && node.outputs.size() > 1 && unread(node.outputs.back())) node.outputs.pop_back();
     needed.insert(node.inputs.begin(), node.inputs.end());
     alive.push_back(std::move(node));
   }

@@ -43,7 +43,7 @@ struct NodeProblem {
 /// @return an error where the input shapes are not those of the graph.
 Expected<std::vector<NodeProblem>> findProblems(const Graph& graph, const std::map<std::string, Shape>& inputShapes);
 
-/// Removes nodes and constants that no output needs.
+/// Removes nodes, constants and last outputs of nodes that no output of the graph needs.
 void removeDeadCode(Graph& graph);
 
 }  // namespace lynceus::nn

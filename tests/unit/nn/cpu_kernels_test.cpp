@@ -3,6 +3,7 @@
 #include <functional>
 #include <limits>
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 #include <omp.h>
 
@@ -292,6 +293,28 @@ std::vector<KernelCase> products() {
       of("MatMulBroadcastOne", random({2, 1, 9, 20}, 1), random({1, 3, 20, 11}, 2), 20),
       of("MatMulConstantFirst", fixed(randomTensor({9, 20}, 1)), random({20, 11}, 2), 20),
   };
+  // Windows side by side: each voxel times a matrix.
+  for (const Ints& size : {Ints{2, 2, 2}, Ints{1, 2, 2}, Ints{3, 1, 2}, Ints{2, 3}, Ints{4}}) {
+    const size_t axes = size.size();
+    Shape input{2, 20, 5, 6, 7}, weights{20, 9};
+    input.resize(2 + axes);
+    weights.insert(weights.end(), size.begin(), size.end());
+    std::map<std::string, nn::Attribute> attributes{{"kernel_shape", size}, {"strides", size}};
+    std::map<std::string, nn::Attribute> fused = attributes;
+    fused[nn::kFusedActivation] = std::string("Relu");
+    const double condition = std::sqrt(20.0) / 2 + 1, roundings = std::sqrt(20.0) + 4;
+    const std::string name = "Disjoint" + fmt::format("{}", fmt::join(size, ""));
+    const KernelInput x = random(input, 1), w = fixed(randomTensor(weights, 2)), b = fixed(randomTensor({9}, 3));
+    cases.push_back({name, node("ConvTranspose", attributes), {x, w}, 17, condition, roundings});
+    cases.push_back({name + "BiasRelu",
+                     node("ConvTranspose", fused),
+                     {x, w, b},
+                     17,
+                     condition,
+                     roundings,
+                     node("ConvTranspose", attributes),
+                     node("Relu")});
+  }
   cases.push_back({"Gemm",
                    node("Gemm", {{"transB", int64_t{1}}, {nn::kFusedActivation, std::string("Relu")}}),
                    {random({5, 64}, 1), fixed(randomTensor({9, 64}, 2)), fixed(randomTensor({9}, 3))},

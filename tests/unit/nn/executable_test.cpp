@@ -80,6 +80,17 @@ TEST(Executable, DoesNotOverwriteAnInputThatTheSameStepReads) {
   for (size_t i = 0; i < plain.floats().size(); ++i) ASSERT_NEAR(fused.floats()[i], plain.floats()[i], 1e-5);
 }
 
+TEST(Executable, LeavesOutWhatNobodyReads) {
+  OnnxBuilder b;
+  const OnnxBuilder::NodeBuilder pool = b.node("MaxPool", {b.input("x", {1, 2, 4, 4, 4})}, 2);
+  b.output(OnnxBuilder::NodeBuilder(pool).ints("kernel_shape", {2, 2, 2}), 5);
+  const auto executable =
+      (*compute::openDevice("cpu"))->compile(*nn::parseOnnx(b.bytes(), "test"), {{"x", {1, 2, 4, 4, 4}}});
+  ASSERT_TRUE(executable) << executable.error().message;
+  for (const auto& step : (*executable)->report().steps)
+    EXPECT_THAT(step.kernel, testing::Not(testing::HasSubstr("reference"))) << step.op << " computes indices";
+}
+
 TEST(Executable, ReturnsInputsAndConstantsThatAreOutputs) {
   OnnxBuilder b;
   const std::string x = b.input("x", {1, 2, 3, 3, 3});

@@ -1,0 +1,11 @@
+// Compiled for AVX-512, where there is such a thing.
+#include "core/nn/cpu/winograd_loops.h"
+
+namespace lynceus::nn::cpu {
+
+const WinogradKernels& winogradKernels512() {
+  static constexpr WinogradKernels kLoops = kWinogradKernels<16, 12>;  // 24 of 32 registers hold sums
+  return kLoops;
+}
+
+}  // namespace lynceus::nn::cpu

@@ -1,0 +1,206 @@
+// The bodies of WinogradKernels, written once for vectors of kWide floats and compiled for each instruction set by a
+// file of its own. Nothing here may be shared between such files: all names are local to the file, and no header with
+// inline functions is included.
+#pragma once
+
+#include "core/nn/cpu/winograd_kernels.h"
+
+namespace lynceus::nn::cpu {
+namespace {
+
+template <int kCount>
+struct VectorOf;
+template <>
+struct VectorOf<4> {
+  using Type = float __attribute__((vector_size(16)));
+};
+template <>
+struct VectorOf<8> {
+  using Type = float __attribute__((vector_size(32)));
+};
+template <>
+struct VectorOf<16> {
+  using Type = float __attribute__((vector_size(64)));
+};
+
+template <class V>
+inline V load(const float* from) {
+  V v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+
+template <class V>
+inline void store(float* to, V v) {
+  __builtin_memcpy(to, &v, sizeof v);
+}
+
+template <class V>
+inline constexpr int64_t kLanes = sizeof(V) / sizeof(float);
+
+// The four input sums of an axis.
+template <class V>
+inline void spread(const V (&d)[4], V (&to)[4]) {
+  to[0] = d[0] - d[2];
+  to[1] = d[1] + d[2];
+  to[2] = d[2] - d[1];
+  to[3] = d[1] - d[3];
+}
+
+// The sums of z and y at one x.
+template <class V, bool kAdds>
+inline void column(const WinogradRow& row, int64_t x, int64_t c, V (&to)[4]) {
+  V d[4] = {};
+  if (x >= 0 && x < row.size) {
+    const int64_t at = x * row.channels + c;
+    for (int y = 0; y < 4; ++y) {
+      const V a = load<V>(row.near[y] + at), b = load<V>(row.far[y] + at);
+      d[y] = kAdds ? a + b : a - b;
+    }
+  }
+  spread(d, to);
+}
+
+// Neighbouring tiles share two of their four columns.
+template <class V, bool kAdds>
+inline void transformChannels(const WinogradRow& row, int64_t c, float* v, int64_t stride) {
+  V columns[4][4];
+  for (int x = 0; x < 2; ++x) column<V, kAdds>(row, row.begin + x, c, columns[x]);
+  for (int64_t t = 0; t < row.tiles; ++t) {
+    for (int x = 2; x < 4; ++x) column<V, kAdds>(row, row.begin + 2 * t + x, c, columns[x]);
+    for (int y = 0; y < 4; ++y) {
+      const V d[4] = {columns[0][y], columns[1][y], columns[2][y], columns[3][y]};
+      V sums[4];
+      spread(d, sums);
+      for (int x = 0; x < 4; ++x) store(v + (4 * y + x) * stride + t * row.channels + c, sums[x]);
+      columns[0][y] = columns[2][y];
+      columns[1][y] = columns[3][y];
+    }
+  }
+}
+
+// The last vector may take channels that the one before took, too.
+template <int kWide, bool kAdds>
+void transformAllChannels(const WinogradRow& row, float* v, int64_t stride) {
+  using Wide = typename VectorOf<kWide>::Type;
+  using Half = typename VectorOf<kWide / 2>::Type;
+  int64_t c = 0;
+  for (; c + kWide <= row.channels; c += kWide) transformChannels<Wide, kAdds>(row, c, v, stride);
+  const int64_t rest = row.channels - c;
+  if (rest > kWide / 2)
+    transformChannels<Wide, kAdds>(row, row.channels - kWide, v, stride);
+  else if (rest > 0)
+    transformChannels<Half, kAdds>(row, row.channels - kWide / 2, v, stride);
+}
+
+template <int kWide>
+void transformInput(const WinogradRow& row, bool adds, float* v, int64_t stride) {
+  if (adds)
+    transformAllChannels<kWide, true>(row, v, stride);
+  else
+    transformAllChannels<kWide, false>(row, v, stride);
+}
+
+// kRows tiles times the columns of an A and, unless it is the same place twice, a B.
+template <class A, class B, int kRows, bool kTwo>
+inline void multiplyRows(const float* v, int64_t channels, const float* u, float* m) {
+  constexpr int64_t kColumns = kLanes<A> + (kTwo ? kLanes<B> : 0);
+  A a[kRows] = {};
+  B b[kRows] = {};
+  for (int64_t c = 0; c < channels; ++c, u += kColumns) {
+    const A ua = load<A>(u);
+    B ub{};
+    if constexpr (kTwo) ub = load<B>(u + kLanes<A>);
+#pragma GCC unroll 16  // sums stay in registers
+    for (int r = 0; r < kRows; ++r) {
+      const float x = v[r * channels + c];
+      a[r] += x * ua;
+      if constexpr (kTwo) b[r] += x * ub;
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    store(m + r * kColumns, a[r]);
+    if constexpr (kTwo) store(m + r * kColumns + kLanes<A>, b[r]);
+  }
+}
+
+template <class A, class B, int kRows, bool kTwo>
+void multiplyUpTo(const float* v, int64_t tiles, int64_t channels, const float* u, float* m) {
+  constexpr int64_t kColumns = kLanes<A> + (kTwo ? kLanes<B> : 0);
+  for (; tiles >= kRows; tiles -= kRows, v += kRows * channels, m += kRows * kColumns)
+    multiplyRows<A, B, kRows, kTwo>(v, channels, u, m);
+  if constexpr (kRows > 1)
+    if (tiles > 0) multiplyUpTo<A, B, kRows / 2, kTwo>(v, tiles, channels, u, m);
+}
+
+template <int kWide, int kRows>
+void multiply(const float* v, int64_t tiles, int64_t channels, const float* u, int64_t columns, float* m) {
+  using Wide = typename VectorOf<kWide>::Type;
+  using Half = typename VectorOf<kWide / 2>::Type;
+  switch (columns / (kWide / 2)) {
+    case 1: return multiplyUpTo<Half, Half, kRows, false>(v, tiles, channels, u, m);
+    case 2: return multiplyUpTo<Wide, Wide, kRows, false>(v, tiles, channels, u, m);
+    case 3: return multiplyUpTo<Wide, Half, kRows, true>(v, tiles, channels, u, m);
+    default: return multiplyUpTo<Wide, Wide, kRows, true>(v, tiles, channels, u, m);
+  }
+}
+
+template <class V>
+inline void gather(const V (&m)[4], V (&to)[2]) {
+  to[0] = m[0] + m[1] + m[2];
+  to[1] = m[1] - m[2] - m[3];
+}
+
+template <class V>
+inline void outputTile(const float* m, int64_t stride, int z, const float* bias, float* y, int64_t strideY) {
+  V rows[2][4];
+  for (int x = 0; x < 4; ++x) {
+    V products[4], sums[2];
+    for (int k = 0; k < 4; ++k) products[k] = load<V>(m + (4 * k + x) * stride);
+    gather(products, sums);
+    rows[0][x] = sums[0];
+    rows[1][x] = sums[1];
+  }
+  for (int row = 0; row < 2; ++row) {
+    V sums[2];
+    gather(rows[row], sums);
+    for (int x = 0; x < 2; ++x) {
+      float *first = y + (2 * row + x) * strideY, *second = first + 4 * strideY;
+      switch (z) {
+        case 0:
+          store(first, load<V>(bias) + sums[x]);
+          store(second, load<V>(bias));
+          break;
+        case 1:
+          store(first, load<V>(first) + sums[x]);
+          store(second, load<V>(second) + sums[x]);
+          break;
+        case 2:
+          store(first, load<V>(first) + sums[x]);
+          store(second, load<V>(second) - sums[x]);
+          break;
+        default: store(second, load<V>(second) - sums[x]);
+      }
+    }
+  }
+}
+
+template <int kWide>
+void transformOutput(const float* m, int64_t stride, int64_t tiles, int64_t columns, int z, const float* bias, float* y,
+                     int64_t strideY) {
+  using Wide = typename VectorOf<kWide>::Type;
+  using Half = typename VectorOf<kWide / 2>::Type;
+  for (int64_t t = 0; t < tiles; ++t, m += columns, y += kWinogradOutputs * strideY) {
+    int64_t c = 0;
+    for (; c + kWide <= columns; c += kWide) outputTile<Wide>(m + c, stride, z, bias + c, y + c, strideY);
+    if (c < columns) outputTile<Half>(m + c, stride, z, bias + c, y + c, strideY);
+  }
+}
+
+template <int kWide, int kRows>
+constexpr WinogradKernels kWinogradKernels{kRows, 2 * kWide, transformInput<kWide>, multiply<kWide, kRows>,
+                                           transformOutput<kWide>};
+
+}  // namespace
+}  // namespace lynceus::nn::cpu

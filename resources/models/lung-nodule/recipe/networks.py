@@ -74,6 +74,7 @@ def export(net, example, open_axes, outputs, path):
     """
     import numpy as np
     import onnx
+    from onnx import checker, helper, numpy_helper
     net = net.cpu().float().eval()
     names = ["image", *outputs]
     torch.onnx.export(net, (example,), path, input_names=names[:1], output_names=outputs, opset_version=17, dynamo=False,
@@ -83,11 +84,11 @@ def export(net, example, open_axes, outputs, path):
     for weight in model.graph.initializer:
         if weight.data_type == onnx.TensorProto.FLOAT and np.prod(weight.dims) > 1000:
             name = weight.name
-            weight.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight).astype(np.float16), name + "/half"))
-            casts.append(onnx.helper.make_node("Cast", [name + "/half"], [name], to=onnx.TensorProto.FLOAT))
+            weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), name + "/half"))
+            casts.append(helper.make_node("Cast", [name + "/half"], [name], to=onnx.TensorProto.FLOAT))
     for i, cast in enumerate(casts):
         model.graph.node.insert(i, cast)
-    onnx.checker.check_model(model)
+    checker.check_model(model)
     onnx.save(model, path)
     try:
         import onnxruntime

@@ -176,7 +176,7 @@ def train_detector(args, images, masks, sources, log):
     if device == "cuda":
         run, loss_of = torch.compile(net, dynamic=False), torch.compile(detector_loss, dynamic=False)
     optimiser = torch.optim.AdamW(net.parameters(), lr=args.lr, weight_decay=1e-2)
-    plans = Plans(images.row, sources, PATCH, DETECTOR_BATCH, 0.42 * PATCH, args.seed)
+    plans = Plans(images.row, sources, PATCH, without(DETECTOR_BATCH, args.without), 0.42 * PATCH, args.seed)
     renderer = Renderer(images, masks, PATCH, args.seed)
     report = Report("detector", ["heat", "size", "offset"], args.steps, len(plans.kinds), log)
     rng = np.random.default_rng(args.seed)
@@ -220,7 +220,7 @@ def train_classifier(args, images, masks, sources, log):
     net = Medical3DNet().to(device).to(memory_format=torch.channels_last_3d)
     average = Average(net)
     optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=5e-2)
-    plans = Plans(images.row, sources, CROP, CLASSIFIER_BATCH, 2.5, args.seed + 1, zoom=(0.75, 1.35))
+    plans = Plans(images.row, sources, CROP, without(CLASSIFIER_BATCH, args.without), 2.5, args.seed + 1, zoom=(0.75, 1.35))
     renderer = Renderer(images, masks, CROP, args.seed + 1)
     steps = args.classifier_steps
     report = Report("classifier", ["loss", "right", "nodules"], steps, len(plans.kinds), log)
@@ -244,6 +244,13 @@ def train_classifier(args, images, masks, sources, log):
 
 
 # ---------------------------------------------------------------- runs
+
+def without(recipe, words):
+    """The recipe of an ablation: kinds that hold one of the words go, the others fill the batch."""
+    kept = {k: n for k, n in recipe.items() if not any(w in k for w in words)}
+    return {k: max(1, round(n * sum(recipe.values()) / sum(kept.values()))) for k, n in kept.items()}
+
+
 
 def left_out(folds, fold):
     return {r["patient"] for r in csv.DictReader(open(folds)) if fold != "all" and int(r["fold"]) == int(fold)}
@@ -295,6 +302,7 @@ def main():
     parser.add_argument("--classifier-steps", type=int, default=1500)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--without", nargs="+", default=[], help="ablation: words of kinds of patches to leave out, such as phantom")
     parser.add_argument("--workers", type=int, default=6, help="processes that draw patches")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()

@@ -49,6 +49,8 @@ Expected<nn::Sample> readSample(const std::string& argument, const nn::Graph& gr
   std::istringstream parts(argument);
   for (std::string part; std::getline(parts, part, ',');) {
     const size_t equals = part.find('=');
+    if (equals == std::string::npos && graph.inputs.empty())
+      return makeError(ErrorCode::wrongUse, "{}: the network has no input to calibrate with", part);
     if (equals == std::string::npos)
       files[graph.inputs.front().name] = part;
     else

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/nn/passes/fuse.h"
+#include "core/nn/passes/fuse_quantized.h"
 
 namespace lynceus::nn {
 namespace {
@@ -25,6 +26,7 @@ const std::map<std::string, double>& perOutputElement() {
       {"InstanceNormalization", 6},  // sum; subtract, square, sum; scale, shift
       {"GroupNormalization", 6},
       {"LayerNormalization", 6},
+      {kGroupNorm, 6},
       {"Softmax", 5},     // maximum, subtract, exp, sum, divide
       {"LogSoftmax", 5},  // maximum, subtract, exp, sum, subtract
       {"QuantizeLinear", 2},
@@ -53,7 +55,7 @@ bool onlyMoves(const std::string& op) {
                                                  "OneHot",
                                                  "Pad",
                                                  "Range",
-                                                 "Reorder",
+                                                 "lynceus.Reorder",
                                                  "Reshape",
                                                  "ReverseSequence",
                                                  "ScatterElements",
@@ -153,9 +155,9 @@ double interpolationFlops(const OpCall& call, const ValueType& output) {
 double flopsOf(const OpCall& call, const ValueType& output) {
   const std::string& op = call.node().op;
   if (onlyMoves(op) || call.inputCount() == 0) return 0;
-  if (op == "Conv" || op == "ConvInteger") return convolutionFlops(call, 1, output);
+  if (op == "Conv" || op == "ConvInteger" || op == kIntegerConv) return convolutionFlops(call, 1, output);
   if (op == "QLinearConv") return convolutionFlops(call, 3, output);
-  if (op == "ConvTranspose") return transposedFlops(call);
+  if (op == "ConvTranspose" || op == kIntegerConvTranspose) return transposedFlops(call);
   if (op == "Gemm" || op == "MatMul" || op == "MatMulInteger" || op == "QLinearMatMul")
     return productFlops(call, output);
   if (op == "Einsum") return einsumFlops(call, output);

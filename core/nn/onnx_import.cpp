@@ -28,6 +28,7 @@ int attributeType(const AttributeProto& a) {
 // Kinds of attributes that no operator of ours has (subgraphs, lists of strings) are left out: operators that need
 // them are refused by name when the graph is compiled.
 Expected<void> readAttribute(const AttributeProto& a, ExternalData& external, Node& node) {
+  if (a.name().rfind("lynceus.", 0) == 0) return {};  // what our passes note on nodes, no file may say
   Attribute value;
   switch (attributeType(a)) {
     case AttributeProto::FLOAT: value = a.f(); break;

@@ -57,9 +57,13 @@ class Runner {
 
 Expected<void> checkSamples(std::span<const Sample> samples, const std::string& file) {
   if (samples.empty()) return makeError(ErrorCode::wrongUse, "{}: quantisation needs samples of its input", file);
-  for (const Sample& sample : samples)
+  for (const Sample& sample : samples) {
+    if (sample.size() != samples[0].size())
+      return makeError(ErrorCode::wrongUse, "{}: one sample has {} tensors, another {}: give each all inputs", file,
+                       samples[0].size(), sample.size());
     if (!std::all_of(sample.begin(), sample.end(), [](const Tensor& t) { return t.isFloat(); }))
       return makeError(ErrorCode::wrongUse, "{}: a sample holds integers", file);
+  }
   return {};
 }
 

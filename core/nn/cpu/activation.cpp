@@ -48,7 +48,7 @@ Step loopStep(const ValueType& in, const ValueType& out, const Function& functio
 }
 
 Expected<Step> activationStep(const OpCall& call, const std::vector<ValueType>& outputs) {
-  if (!call.input(0).type.isFloat()) return viaReference(call, outputs);
+  if (!call.isDynamic(0) || !call.input(0).type.isFloat()) return viaReference(call, outputs);
   const auto a = nn::activation(call);
   if (!a) return passError(a);
   const ValueType &in = call.input(0).type, &out = outputs[0];

@@ -66,6 +66,7 @@ Expected<Step> conv(const OpCall& call, const std::vector<ValueType>& outputs) {
   if (auto ok = requireConstantWeights(call); !ok) return passError(ok);
   const auto c = convolution(call);
   if (!c) return passError(c);
+  if (!call.isDynamic(0)) return viaReference(call, outputs);
   if (auto step = winogradStep(call, *c, outputs[0])) return std::move(*step);
   const Window& w = c->window;
   const Type in = call.input(0).type.type, out = outputs[0].type;
@@ -84,6 +85,7 @@ Expected<Step> convTranspose(const OpCall& call, const std::vector<ValueType>& o
   if (auto ok = requireConstantWeights(call); !ok) return passError(ok);
   const auto c = transposedConvolution(call);
   if (!c) return passError(c);
+  if (!call.isDynamic(0)) return viaReference(call, outputs);
   const Window& w = c->window;
   const Type in = call.input(0).type.type, out = outputs[0].type;
   const memory::desc given = weightsDesc(*c, true, Type::f32);

@@ -41,8 +41,8 @@ std::optional<Step> disjointStep(const OpCall& call, const Convolution& c, const
                        {kernel[0] * out[1] * rowLength, kernel[1] * rowLength, columns, 1});
   const memory::desc b({1, 1, 1, columns}, memory::data_type::f32, memory::format_tag::abcd);
   const dnnl::matmul::desc desc = call.has(2) ? dnnl::matmul::desc(x, w, b, y) : dnnl::matmul::desc(x, w, y);
-  const dnnl::matmul::primitive_desc pd(desc, fusedAttribute(call), engine());
-  if (std::strncmp(pd.impl_info_str(), "ref", 3) == 0) return std::nullopt;
+  const dnnl::matmul::primitive_desc pd(desc, fusedAttribute(call), engine(), true);  // true: may be empty
+  if (!pd || std::strncmp(pd.impl_info_str(), "ref", 3) == 0) return std::nullopt;
 
   const memory::desc given({1, 1, c.input.c, columns}, memory::data_type::f32, memory::format_tag::abcd);
   std::vector<memory> weights;

@@ -28,21 +28,21 @@ class CpuDevice : public compute::Device {
                                                          const compute::CompileOptions& options) override {
     if (options.precision == compute::Precision::bf16 && !hasBf16())
       return makeError(ErrorCode::resource, "this processor has no bfloat16 arithmetic: use --precision fp32");
-    auto resolved = resolve(graph, inputShapes);
-    if (!resolved) return passError(resolved);
-    removeIdentities(*resolved);
-    foldBatchNorm(*resolved);
-    recogniseLayerNorm(*resolved);
-    recogniseGelu(*resolved);
-    recogniseGroupNorm(*resolved);
-    lowerEinsum(*resolved);
-    foldTransposes(*resolved);
-    fuseMatMuls(*resolved);
-    fuseActivations(*resolved);
-    if (hasInt8()) fuseQuantized(*resolved, canConvolveIntegers);
-    removeDeadCode(resolved->graph);
-    chooseStorage(*resolved, options.precision);
     try {
+      auto resolved = resolve(graph, inputShapes);
+      if (!resolved) return passError(resolved);
+      removeIdentities(*resolved);
+      foldBatchNorm(*resolved);
+      recogniseLayerNorm(*resolved);
+      recogniseGelu(*resolved);
+      recogniseGroupNorm(*resolved);
+      lowerEinsum(*resolved);
+      foldTransposes(*resolved);
+      fuseMatMuls(*resolved);
+      fuseActivations(*resolved);
+      if (hasInt8()) fuseQuantized(*resolved, canConvolveIntegers);
+      removeDeadCode(resolved->graph);
+      chooseStorage(*resolved, options.precision);
       auto executable = CpuExecutable::create(std::move(*resolved), options.reuseMemory);
       if (!executable) return passError(executable);
       return std::move(*executable);

@@ -37,6 +37,7 @@ Expected<Step> onednnPool(const OpCall& call, dnnl::algorithm algorithm) {
 }
 
 Expected<Step> poolOrReference(const OpCall& call, const std::vector<ValueType>& outputs, dnnl::algorithm algorithm) {
+  if (!call.isDynamic(0)) return viaReference(call, outputs);
   try {
     auto step = onednnPool(call, algorithm);
     if (step && call.input(0).type.type != outputs[0].type) return withFloatResult(std::move(*step), outputs[0]);

@@ -70,7 +70,8 @@ Expected<Step> softmax(const OpCall& call, const std::vector<ValueType>& outputs
   const Shape& shape = out.shape;
   const auto rank = static_cast<int64_t>(shape.size());
   const int64_t axis = *checkedAxis(call.integer("axis", call.opset() < 13 ? 1 : -1), rank);
-  if (elementCount(shape) == 0 || (call.opset() < 13 && axis != rank - 1)) return viaReference(call, outputs);
+  if (!call.isDynamic(0) || elementCount(shape) == 0 || (call.opset() < 13 && axis != rank - 1))
+    return viaReference(call, outputs);
   const bool logarithm = call.node().op == "LogSoftmax", isLast = axis == rank - 1;
   const Shape strides = storedStrides(out);
   if (!isLast && strides[axis] == 1 && shape[axis] <= kPiece) return rowsStep(in, out, shape[axis], logarithm);

@@ -6,8 +6,8 @@
 namespace lynceus::nn {
 
 /// On a MatMul: it reads input 0 (input 1) as Transpose with this perm would give it.
-inline constexpr const char* kTransposeA = "transpose_a";
-inline constexpr const char* kTransposeB = "transpose_b";
+inline constexpr const char* kTransposeA = "lynceus.transpose_a";
+inline constexpr const char* kTransposeB = "lynceus.transpose_b";
 
 /// A MatMul that backends can add to: both operands have 2 to 8 axes, and nothing is empty.
 bool isPlainMatMul(const ResolvedGraph& resolved, const Node& node);

@@ -57,8 +57,8 @@ void scaleConvolution(ResolvedGraph& resolved, Node& conv, const ChannelAffine& 
                         : Tensor::zeros({static_cast<int64_t>(affine.scale.size())});
   multiplyInto(affine, conv.op == "ConvTranspose", weights, bias);
   conv.inputs.resize(3);
-  conv.inputs[1] = conv.outputs[0] + "/folded_weights";
-  conv.inputs[2] = conv.outputs[0] + "/folded_bias";
+  conv.inputs[1] = resolved.freshName(conv.outputs[0] + "/folded_weights");
+  conv.inputs[2] = resolved.freshName(conv.outputs[0] + "/folded_bias");
   resolved.types[conv.inputs[1]] = {weights.shape};
   resolved.types[conv.inputs[2]] = {bias.shape};
   resolved.graph.constants[conv.inputs[1]] = std::move(weights);
@@ -75,6 +75,7 @@ bool takeResidual(ResolvedGraph& resolved, size_t at, size_t reader) {
   const Node& add = graph.nodes[reader];
   Node& conv = graph.nodes[at];
   if (add.op != "Add" || conv.inputs.size() > kResidualInput || conv.attributes.count(kFusedActivation)) return false;
+  if (isConstant(graph, conv.inputs[0])) return false;  // of a network too large to fold: the reference's loops run it
   const std::string& other = add.inputs[add.inputs[0] == conv.outputs[0] ? 1 : 0];
   if (resolved.types.at(other).shape != resolved.types.at(conv.outputs[0]).shape) return false;
   conv.inputs.resize(kResidualInput);
@@ -91,7 +92,7 @@ bool takeActivation(ResolvedGraph& resolved, size_t at, size_t reader) {
   const bool isProduct = conv.op == "MatMul" || conv.op == "Gemm";
   const bool fits = std::find(std::begin(kFusable), std::end(kFusable), next.op) != std::end(kFusable) ||
                     (isProduct && next.op == "Gelu" && next.attributes.empty());
-  if (!fits || conv.attributes.count(kFusedActivation)) return false;
+  if (!fits || conv.attributes.count(kFusedActivation) || !resolved.types.at(conv.outputs[0]).isFloat()) return false;
   const auto a = activation(resolved.call(next));
   if (!a) return false;
   conv.attributes[kFusedActivation] = next.op;

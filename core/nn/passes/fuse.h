@@ -13,9 +13,9 @@ inline constexpr size_t kResidualInput = 3;
 /// num_groups (C: instances) and epsilon; activation as below.
 inline constexpr const char* kGroupNorm = "lynceus.GroupNorm";
 
-inline constexpr const char* kFusedActivation = "fused_activation";  ///< operator name: Relu, LeakyRelu, Sigmoid, Clip
-inline constexpr const char* kFusedAlpha = "fused_alpha";
-inline constexpr const char* kFusedBeta = "fused_beta";
+inline constexpr const char* kFusedActivation = "lynceus.fused_activation";  ///< operator name, such as Relu
+inline constexpr const char* kFusedAlpha = "lynceus.fused_alpha";
+inline constexpr const char* kFusedBeta = "lynceus.fused_beta";
 
 /// Takes out Identity, Dropout and Cast between floats.
 void removeIdentities(ResolvedGraph& resolved);

@@ -116,7 +116,8 @@ class Fuser {
     const auto scales = weightScales(conv, transposed);
     const bool constantBias =
         conv.inputs.size() < 3 || conv.inputs[2].empty() || m_graph.constants.count(conv.inputs[2]) != 0;
-    if (!isSymmetric(input) || !scales || !constantBias) return;
+    const bool constantInput = m_graph.constants.count(conv.inputs[0]) != 0;  // of a network too large to fold
+    if (constantInput || !isSymmetric(input) || !scales || !constantBias) return;
     Node fused = conv;
     if (conv.inputs.size() > kResidualInput) {
       const auto residual = dequantized(conv.inputs[kResidualInput]);
@@ -143,8 +144,7 @@ class Fuser {
   std::string integerWeights(const std::string& name) {
     std::string& integers = m_integerNames[name];
     if (integers.empty()) {
-      integers = name + "/integers";
-      while (m_resolved.types.count(integers)) integers += "'";
+      integers = m_resolved.freshName(name + "/integers");
       Tensor& tensor = m_graph.constants[integers] = m_resolved.integers.at(name).integers;
       m_resolved.types[integers] = {tensor.shape, tensor.type()};
     }

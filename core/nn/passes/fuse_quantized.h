@@ -14,10 +14,10 @@ namespace lynceus::nn {
 inline constexpr const char* kIntegerConv = "lynceus.IntegerConv";
 inline constexpr const char* kIntegerConvTranspose = "lynceus.IntegerConvTranspose";
 inline constexpr const char* kIntegerAdd = "lynceus.IntegerAdd";
-inline constexpr const char* kInputScale = "input_scale";
-inline constexpr const char* kWeightScales = "weight_scales";    ///< one for each output channel
-inline constexpr const char* kResidualScale = "residual_scale";  ///< of the residual, or of Add's second input
-inline constexpr const char* kOutputScale = "output_scale";
+inline constexpr const char* kInputScale = "lynceus.input_scale";
+inline constexpr const char* kWeightScales = "lynceus.weight_scales";    ///< one for each output channel
+inline constexpr const char* kResidualScale = "lynceus.residual_scale";  ///< of the residual, or of Add's second input
+inline constexpr const char* kOutputScale = "lynceus.output_scale";
 
 /// Makes those nodes of DequantizeLinear -> operator -> QuantizeLinear, and lets operators that only pass numbers on
 /// (MaxPool, Concat, nearest Resize, Reshape and its like) do so with the integers where both scales are the same. What

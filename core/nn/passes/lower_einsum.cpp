@@ -99,8 +99,7 @@ class Lowering {
   }
 
   std::string newValue(const Node& node, ValueType type) {
-    std::string name = node.outputs[0] + "/transposed";
-    while (m_resolved.types.count(name)) name += "'";
+    const std::string name = m_resolved.freshName(node.outputs[0] + "/transposed");
     m_resolved.types[name] = std::move(type);
     return name;
   }

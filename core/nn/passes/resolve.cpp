@@ -201,6 +201,11 @@ class Resolver {
 
 }  // namespace
 
+std::string ResolvedGraph::freshName(std::string stem) const {
+  while (types.count(stem)) stem += "'";
+  return stem;
+}
+
 OpCall ResolvedGraph::call(const Node& node) const {
   std::vector<std::optional<Operand>> inputs;
   for (const std::string& name : node.inputs) {

@@ -25,6 +25,8 @@ struct ResolvedGraph {
   OpCall call(const Node& node) const;
   /// One for each output of the node; those that nobody reads may be empty.
   std::vector<ValueType> outputTypes(const Node& node) const;
+  /// A name like `stem` that no value has: files may use any name.
+  std::string freshName(std::string stem) const;
 };
 
 /// @param inputShapes  one for each graph input, without open dimensions.

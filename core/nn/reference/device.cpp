@@ -99,9 +99,13 @@ class ReferenceDevice : public compute::Device {
                                                          const compute::CompileOptions& options) override {
     if (options.precision != compute::Precision::fp32)
       return makeError(ErrorCode::wrongUse, "the device reference computes in float32: use --precision fp32");
-    auto resolved = resolve(graph, inputShapes);
-    if (!resolved) return passError(resolved);
-    return std::make_unique<ReferenceExecutable>(std::move(*resolved));
+    try {
+      auto resolved = resolve(graph, inputShapes);
+      if (!resolved) return passError(resolved);
+      return std::make_unique<ReferenceExecutable>(std::move(*resolved));
+    } catch (const std::bad_alloc&) {
+      return makeError(ErrorCode::resource, "not enough memory for the network: use smaller tiles");
+    }
   }
 };
 

@@ -239,7 +239,8 @@ LYN_REGISTER_OP(reference, "BatchNormalization", opset(7, 21), (Kernel{inferNorm
 LYN_REGISTER_OP(reference, "InstanceNormalization", opset(6, 21),
                 (Kernel{inferNormalization, instanceNormalization, 3, 3}));
 LYN_REGISTER_OP(reference, "GroupNormalization", opset(18, 21), (Kernel{inferGroup, group, 3, 3}));
-LYN_REGISTER_OP(reference, "LayerNormalization", opset(17, 21), (Kernel{inferLayer, layer, 2, 3}));
+// ONNX has it since 17; recogniseLayerNorm() finds it written out in older networks.
+LYN_REGISTER_OP(reference, "LayerNormalization", opset(1, 21), (Kernel{inferLayer, layer, 2, 3}));
 LYN_REGISTER_OP(reference, "MeanVarianceNormalization", opset(9, 21), (Kernel{inferMeanVariance, meanVariance, 1, 1}));
 LYN_REGISTER_OP(reference, "LpNormalization", opset(1, 21), (Kernel{inferLp, lpNormalization, 1, 1}));
 LYN_REGISTER_OP(reference, "LRN", opset(1, 21), (Kernel{inferLrn, lrn, 1, 1, Accepts::floats, lrnWork}));

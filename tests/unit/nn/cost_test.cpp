@@ -125,7 +125,7 @@ TEST(Cost, OfInterpolationCountsTheCornersOfTheAxesThatChange) {
 
 TEST(Cost, OfMovementIsBytesOnly) {
   const ValueType x = floats({1, 4, 8, 8, 8});
-  for (const char* op : {"Concat", "Reorder", "Cast", "Transpose", "Reshape", "Slice", "Pad"}) {
+  for (const char* op : {"Concat", "lynceus.Reorder", "Cast", "Transpose", "Reshape", "Slice", "Pad"}) {
     const Cost c = cost(op, {x}, x);
     EXPECT_EQ(c.flops, 0) << op;
     EXPECT_EQ(c.bytes, 2.0 * 8192) << op;

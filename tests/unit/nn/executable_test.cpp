@@ -106,5 +106,65 @@ TEST(Executable, ReturnsInputsAndConstantsThatAreOutputs) {
   }
 }
 
+void expectLikeTheReference(const OnnxBuilder& model, const nn::Tensor& x) {
+  const auto ours = runModel(model, "cpu", {{"x", x}}), plain = runModel(model, "reference", {{"x", x}});
+  ASSERT_TRUE(ours) << ours.error().message;
+  ASSERT_TRUE(plain) << plain.error().message;
+  ASSERT_EQ(ours->front().shape, plain->front().shape);
+  if (!plain->front().isFloat()) {
+    EXPECT_EQ(ours->front().ints(), plain->front().ints());
+    return;
+  }
+  for (size_t i = 0; i < plain->front().floats().size(); ++i)
+    ASSERT_NEAR(ours->front().floats()[i], plain->front().floats()[i], 1e-5);
+}
+
+// Folding the normalisation makes new weights: the file has taken the name that they would get.
+TEST(Executable, DoesNotTakeNamesOfTheFileForItsOwnConstants) {
+  OnnxBuilder b;
+  const std::string x = b.input("x", {1, 8, 4, 4, 4});
+  const std::string conv = b.node("Conv", {x, b.weights({64, 8, 1, 1, 1}, 1)});
+  std::vector<std::string> inputs{conv};
+  for (unsigned i = 0; i < 4; ++i) inputs.push_back(b.constant(randomTensor({64}, i, 0.5F, 1)));
+  const std::string wide = b.node("BatchNormalization", inputs);
+  b.weights({1, 8, 1, 1, 1}, 2);
+  b.graph().mutable_initializer()->rbegin()->set_name(conv + "/folded_weights");
+  const std::string narrow = b.node("Conv", {x, conv + "/folded_weights"});
+  b.output(b.node("Add", {wide, narrow}), 5);
+  expectLikeTheReference(b, randomTensor({1, 8, 4, 4, 4}, 3));
+}
+
+TEST(Executable, IgnoresWhatAFileSaysInTheNameOfItsPasses) {
+  OnnxBuilder b;
+  const std::string x = b.input("x", {2, 3, 4});
+  b.output(b.node("MatMul", {x, b.weights({4, 5}, 1)})
+               .ints("lynceus.transpose_a", {1000000})
+               .ints("transpose_a", {1000000})
+               .text("lynceus.fused_activation", "Exp"),
+           3);
+  expectLikeTheReference(b, randomTensor({2, 3, 4}, 3));
+}
+
+TEST(Executable, KeepsAnActivationOfIntegersApart) {
+  OnnxBuilder b;
+  const std::string largest = b.node("ArgMax", {b.input("x", {3, 4})}).integer("axis", 1);
+  const std::string shifted = b.node("Add", {largest, b.ints({-2})});
+  b.output(b.node("Relu", {shifted}), 2);
+  expectLikeTheReference(b, randomTensor({3, 4}, 1));
+}
+
+// 2^28 numbers of work are folded; what is left are nodes whose inputs are constants.
+TEST(Executable, RunsNodesOfConstantsThatAreTooManyToFold) {
+  OnnxBuilder b;
+  const std::string many = b.node("ConstantOfShape", {b.ints({1, 1, 1 << 9, 1 << 9, 1 << 9})})
+                               .tensor("value", {{1}, std::vector<float>{-2}});
+  const std::string small =
+      b.node("MaxPool", {b.node("Relu", {many})}).ints("kernel_shape", {64, 64, 64}).ints("strides", {64, 64, 64});
+  b.output(b.node("Add", {b.input("x", {1, 1, 8, 8, 8}), small}), 5);
+  const auto outputs = runModel(b, "cpu", {{"x", nn::Tensor::zeros({1, 1, 8, 8, 8})}});
+  ASSERT_TRUE(outputs) << outputs.error().message;
+  for (const float v : outputs->front().floats()) ASSERT_EQ(v, 0);
+}
+
 }  // namespace
 }  // namespace lynceus::test

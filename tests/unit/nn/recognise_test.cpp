@@ -94,6 +94,22 @@ TEST(Recognise, LayerNormSpelledOut) {
   expectOne(b, shape, {"LayerNormalization"});
 }
 
+// The last merging of a Swin transformer: wider than our kernel takes, and older than the operator.
+TEST(Recognise, AWideLayerNormOfAnOldNetworkRuns) {
+  OnnxBuilder b(13);
+  const nn::Shape shape{2, 3, 3072};
+  const std::string x = b.input("x", shape);
+  const std::string mean = b.node("ReduceMean", {x}).ints("axes", {-1}).integer("keepdims", 1);
+  const std::string centred = b.node("Sub", {x, mean});
+  const std::string square = b.node("Mul", {centred, centred});
+  const std::string meanSquare = b.node("ReduceMean", {square}).ints("axes", {-1}).integer("keepdims", 1);
+  const std::string variance = b.node("Add", {meanSquare, b.constant({{}, std::vector<float>{1e-5F}})});
+  b.output(b.node("Div", {centred, (std::string)b.node("Sqrt", {variance})}), 3);
+  const auto tensor = randomTensor(shape, 1);
+  const auto ours = runOne(b, "cpu", tensor), plain = runOne(b, "reference", tensor);
+  for (size_t i = 0; i < plain.floats().size(); ++i) ASSERT_NEAR(ours.floats()[i], plain.floats()[i], 1e-5);
+}
+
 TEST(Recognise, GeluHoweverItsProductIsWritten) {
   const nn::Shape shape{2, 9, 24};
   for (const bool halfFirst : {true, false}) {

@@ -1,5 +1,6 @@
 #include "core/nn/inline_branches.h"
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -51,7 +52,7 @@ class BranchInliner {
     if (!isThere) return refuse(node, "its {} is missing or damaged", which);
     if (branch.output_size() < node.output_size())
       return refuse(node, "its {} gives {} of {} outputs", which, branch.output_size(), node.output_size());
-    m_scopes.push_back(namesOf(branch, node.output(0) + "/" + which + "/"));
+    m_scopes.push_back(namesOf(branch, fmt::format("{}#{}/", which, m_branches++)));
     for (auto& tensor : *branch.mutable_initializer()) {
       tensor.set_name(inGraph(tensor.name()));
       m_graph.add_initializer()->Swap(&tensor);
@@ -69,7 +70,7 @@ class BranchInliner {
 
   using Names = std::map<std::string, std::string>;  // in a branch -> in the graph
 
-  // The two branches of an If may use the same names.
+  // Branches may use the same names. The prefix is short, because a hostile name could be as long as the file.
   static Names namesOf(const GraphProto& branch, const std::string& prefix) {
     Names names;
     for (const auto& tensor : branch.initializer()) names[tensor.name()] = prefix + tensor.name();
@@ -81,12 +82,13 @@ class BranchInliner {
 
   // Branches read values of all graphs around them.
   std::string inGraph(const std::string& name) const {
-    for (auto scope = m_scopes.rbegin(); scope != m_scopes.rend(); ++scope)
-      if (const auto it = scope->find(name); it != scope->end()) return it->second;
-    return name;
+    const auto scope =
+        std::find_if(m_scopes.rbegin(), m_scopes.rend(), [&](const Names& names) { return names.count(name) != 0; });
+    return scope == m_scopes.rend() ? name : scope->at(name);
   }
 
   GraphProto& m_graph;
+  int m_branches = 0;
   std::vector<Names> m_scopes;  // of the branch at work and those around it
 };
 

@@ -6,6 +6,7 @@
 #include <queue>
 #include <set>
 
+#include "core/nn/inline_branches.h"
 #include "core/nn/onnx_tensor.h"
 #include "core/nn/registry.h"
 
@@ -58,6 +59,8 @@ class Importer {
       : m_model(model), m_file(file), m_external{folder} {}
 
   Expected<Graph> import() {
+    if (auto ok = inlineBranches(*m_model.mutable_graph()); !ok)
+      return makeError(ok.error().code, "{}: {}", m_file, ok.error().message);
     for (const auto step : {&Importer::readOpset, &Importer::readConstants, &Importer::readInputs, &Importer::readNodes,
                             &Importer::sortNodes, &Importer::readOutputs})
       if (auto ok = (this->*step)(); !ok) return passError(ok);

@@ -27,10 +27,16 @@ Expected<void> refuseWhatCannotBeKept(const ModelProto& model, const std::string
       return makeError(ErrorCode::unsupported, "{}: the weights \"{}\" are {}: quantise the float32 network", file,
                        t.name(), onnxTypeName(t.data_type()));
   }
-  for (const NodeProto& node : model.graph().node())
+  for (const NodeProto& node : model.graph().node()) {
+    if (node.op_type() == "If")
+      return makeError(ErrorCode::unsupported,
+                       "{}: node \"{}\" (If) has branches, whose values cannot be quantised: simplify the network for "
+                       "fixed shapes first, which leaves one of them",
+                       file, nodeName(node));
     if (node.op_type() == "QuantizeLinear" || node.op_type() == "QLinearConv")
       return makeError(ErrorCode::wrongUse, "{}: node \"{}\" is quantised already: start from the float32 network",
                        file, nodeName(node));
+  }
   return {};
 }
 

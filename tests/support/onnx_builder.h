@@ -63,6 +63,11 @@ class OnnxBuilder {
       nn::writeOnnxTensor(value, *add(name, nn::onnx::AttributeProto::TENSOR)->mutable_t());
       return *this;
     }
+    /// A branch of an If, built by itself; it may read the values of this graph by their names.
+    NodeBuilder& branch(const std::string& name, const OnnxBuilder& branch) {
+      add(name, nn::onnx::AttributeProto::GRAPH)->set_g(branch.m_model.graph().SerializeAsString());
+      return *this;
+    }
     /// The name of output i.
     std::string output(int i = 0) const { return m_node->output(i); }
     operator std::string() const { return output(); }

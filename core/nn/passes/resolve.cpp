@@ -14,7 +14,8 @@ constexpr double kMostFoldingWork = 1 << 28;         // numbers read, written an
 
 // What to export instead, for operators that people meet.
 std::string advice(const std::string& op) {
-  if (op == "If" || op == "Loop" || op == "Scan") return "export by tracing with fixed shapes, not by scripting";
+  if (op == "Loop" || op == "Scan" || op.find("Sequence") != std::string::npos)
+    return "export by tracing with fixed shapes, not by scripting";
   if (op == "LSTM" || op == "GRU" || op == "RNN") return "recurrent networks are not supported";
   if (op == "NonMaxSuppression" || op == "RoiAlign" || op == "MaxRoiPool" || op == "Unique" || op == "Compress")
     return "end the network at its raw heads: boxes are decoded outside of it";
@@ -57,18 +58,20 @@ class Resolver {
     for (const auto& [name, tensor] : m_out.graph.constants) m_out.types[name] = {tensor.shape, tensor.type()};
     collectNeeded();
     std::vector<Node> kept;
-    for (const Node& node : m_out.graph.nodes) {
-      if (!isKnown(m_out.graph, node)) {
-        m_problems.push_back({node.name, node.op, fmt::format("the operator cannot run at opset {}", m_out.graph.opset),
-                              advice(node.op)});
-        continue;
+    for (const Node& original : m_out.graph.nodes)
+      for (const Node& node : chooseBranch(original)) {
+        m_visited.push_back({node.name, node.op, node.inputs, node.outputs, {}});
+        if (!isKnown(m_out.graph, node)) {
+          addUnknown(node);
+          continue;
+        }
+        const auto folded = visit(node);
+        if (!folded)
+          addProblem(node, folded.error().message);
+        else if (!*folded)
+          kept.push_back(node);
       }
-      const auto folded = visit(node);
-      if (!folded)
-        addProblem(node, folded.error().message);
-      else if (!*folded)
-        kept.push_back(node);
-    }
+    dropProblemsOfDeadNodes();
     if (!m_problems.empty()) return {};
     m_out.graph.nodes = std::move(kept);
     removeDeadCode(m_out.graph);
@@ -109,6 +112,57 @@ class Resolver {
     const std::string prefix = fmt::format("node \"{}\" ({}): ", node.name, node.op);
     if (message.rfind(prefix, 0) == 0) message.erase(0, prefix.size());
     m_problems.push_back({node.name, node.op, std::move(message), ""});
+  }
+
+  void addUnknown(const Node& node) {
+    if (node.op == "If" && !upstreamFailed(node))
+      return addProblem(node,
+                        "its condition depends on the image, and its branches give other shapes: export the "
+                        "network by tracing with fixed shapes");
+    if (node.op == "If") return;
+    m_problems.push_back(
+        {node.name, node.op, fmt::format("the operator cannot run at opset {}", m_out.graph.opset), advice(node.op)});
+  }
+
+  // The nodes that stand for a node: itself, except for an If of inlineBranches(), whose outputs are those of the
+  // branch that its condition takes. Where that depends on the image, both branches run and each element is chosen.
+  std::vector<Node> chooseBranch(const Node& node) const {
+    if (node.op != "If" || node.inputs.size() != 1 + 2 * node.outputs.size()) return {node};
+    const std::string& condition = node.inputs[0];
+    const auto value = m_out.graph.constants.find(condition);
+    const bool isKnown = value != m_out.graph.constants.end() && value->second.size() == 1;
+    std::vector<Node> chosen;
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      const std::string &whenTrue = node.inputs[1 + i], &whenFalse = node.inputs[1 + node.outputs.size() + i];
+      if (isKnown)
+        chosen.push_back(
+            {node.name, "Identity", {isTrue(value->second) ? whenTrue : whenFalse}, {node.outputs[i]}, {}});
+      else if (isAlike(whenTrue, whenFalse))
+        chosen.push_back({node.name, "Where", {condition, whenTrue, whenFalse}, {node.outputs[i]}, {}});
+      else
+        return {node};
+    }
+    return chosen;
+  }
+
+  static bool isTrue(const Tensor& condition) {
+    return std::visit([](const auto& values) { return values[0] != 0; }, condition.data);
+  }
+
+  bool isAlike(const std::string& a, const std::string& b) const {
+    const auto first = m_out.types.find(a), second = m_out.types.find(b);
+    return first != m_out.types.end() && second != m_out.types.end() && first->second.shape == second->second.shape &&
+           first->second.type == second->second.type;
+  }
+
+  // A branch that is not taken may be impossible with these shapes.
+  void dropProblemsOfDeadNodes() {
+    Graph visited{m_out.graph.opset, {}, m_out.graph.outputs, {}, std::move(m_visited)};
+    removeDeadCode(visited);
+    std::set<std::string> alive;
+    for (const Node& node : visited.nodes) alive.insert(node.name);
+    const auto isDead = [&](const NodeProblem& p) { return alive.count(p.node) == 0; };
+    m_problems.erase(std::remove_if(m_problems.begin(), m_problems.end(), isDead), m_problems.end());
   }
 
   void collectNeeded() {
@@ -195,6 +249,7 @@ class Resolver {
 
   ResolvedGraph m_out;
   std::set<std::string> m_needed;  // names that a node or the graph's outputs use
+  std::vector<Node> m_visited;     // without attributes
   std::vector<NodeProblem> m_problems;
   double m_foldingWork = 0;
 };

@@ -33,13 +33,24 @@ std::vector<Tensor> gemm(const OpCall& call, const std::vector<ValueType>& outpu
   return oneTensor(std::move(out));
 }
 
+// Both operands as matrices: a vector is a row on the left and a column on the right, and the result lacks that axis.
+struct Product {
+  Shape a, b;
+
+  explicit Product(const OpCall& call) : a(call.shape(0)), b(call.shape(1)) {
+    if (a.size() == 1) a.insert(a.begin(), 1);
+    if (b.size() == 1) b.push_back(1);
+  }
+};
+
 Expected<std::vector<ValueType>> inferMatMul(const OpCall& call) {
-  const Shape &a = call.shape(0), &b = call.shape(1);
-  if (a.size() < 2 || b.size() < 2 || a.back() != b[b.size() - 2])
-    return call.refuse("shapes {} and {} do not fit", shapeText(a), shapeText(b));
+  const auto [a, b] = Product(call);
+  if (a.empty() || b.empty() || a.back() != b[b.size() - 2])
+    return call.refuse("shapes {} and {} do not fit", shapeText(call.shape(0)), shapeText(call.shape(1)));
   auto out = broadcast(Shape(a.begin(), a.end() - 2), Shape(b.begin(), b.end() - 2));
-  if (!out) return call.refuse("shapes {} and {} do not broadcast", shapeText(a), shapeText(b));
-  out->insert(out->end(), {a[a.size() - 2], b.back()});
+  if (!out) return call.refuse("shapes {} and {} do not broadcast", shapeText(call.shape(0)), shapeText(call.shape(1)));
+  if (call.shape(0).size() > 1) out->push_back(a[a.size() - 2]);
+  if (call.shape(1).size() > 1) out->push_back(b.back());
   return oneOutput(std::move(*out));
 }
 
@@ -57,13 +68,15 @@ int64_t matrixOffset(int64_t batch, const Shape& out, const Shape& operand) {
 
 std::vector<Tensor> matMul(const OpCall& call, const std::vector<ValueType>& outputs) {
   Tensor out = Tensor::zeros(outputs[0].shape);
-  const Shape& shape = out.shape;
-  const int64_t rows = shape[shape.size() - 2], columns = shape.back(), inner = call.shape(0).back();
-  const int64_t batches = elementCount(Shape(shape.begin(), shape.end() - 2));
+  const Product p(call);
+  const int64_t rows = p.a[p.a.size() - 2], columns = p.b.back(), inner = p.a.back();
+  Shape shape = *broadcast(Shape(p.a.begin(), p.a.end() - 2), Shape(p.b.begin(), p.b.end() - 2));
+  const int64_t batches = elementCount(shape);
+  shape.insert(shape.end(), {rows, columns});
   float* y = out.floats().data();
   for (int64_t batch = 0; batch < batches; ++batch) {
-    const float* a = call.floats(0) + matrixOffset(batch, shape, call.shape(0));
-    const float* b = call.floats(1) + matrixOffset(batch, shape, call.shape(1));
+    const float* a = call.floats(0) + matrixOffset(batch, shape, p.a);
+    const float* b = call.floats(1) + matrixOffset(batch, shape, p.b);
     for (int64_t i = 0; i < rows; ++i)
       for (int64_t j = 0; j < columns; ++j) {
         double sum = 0;

@@ -38,6 +38,22 @@ void addExporterHabits(Cases& cases) {
     const std::string scaled = b.node("Mul", {back, b.weights({8, 1, 1, 1}, 1)});
     return b.node("Add", {scaled, b.weights({8, 1, 1, 1}, 2)}).output();
   });
+  for (const int64_t channels : {int64_t{1}, int64_t{3}})
+    cases.add("Squeeze of an axis that may be 1", {2, channels, 4, 5}, [](OnnxBuilder& b, const std::string& x) {
+      const std::string size = b.node("Gather", {(std::string)b.node("Shape", {x}), b.constant({{}, Ints{1}})});
+      const std::string isOne = b.node("Equal", {size, b.constant({{}, Ints{1}})});
+      const auto branch = [&](const char* op, const std::vector<std::string>& inputs, size_t rank) {
+        OnnxBuilder inner;
+        inner.graph().set_name(op);
+        inner.output(inner.node(op, inputs), rank);
+        return inner;
+      };
+      const std::string axes = b.ints({1});
+      return b.node("If", {isOne})
+          .branch("then_branch", branch("Squeeze", {x, axes}, 3))
+          .branch("else_branch", branch("Identity", {x}, 4))
+          .output();
+    });
 }
 
 std::vector<ConformanceCase> operatorCases() {

@@ -71,6 +71,12 @@ void addMatrices(Cases& cases) {
     cases.add("MatMul broadcasts", {2, 4, 7, 5}, [&](OnnxBuilder& b, const std::string& x) {
       return b.node("MatMul", {x, b.constant(randomTensor(other, 4))}).output();
     });
+  const std::pair<Shape, Shape> vectors[] = {
+      {{2, 4, 7, 5}, {5}}, {{7, 5}, {5}}, {{5}, {5, 3}}, {{5}, {2, 5, 3}}, {{5}, {5}}};
+  for (const auto& [first, second] : vectors)
+    cases.add("MatMul of a vector", first, [&shape = second](OnnxBuilder& b, const std::string& x) {
+      return b.node("MatMul", {x, b.constant(randomTensor(shape, 5))}).output();
+    });
 }
 
 }  // namespace lynceus::test

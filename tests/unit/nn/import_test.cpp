@@ -363,13 +363,9 @@ TEST(Compile, WantsTheShapeThatTheNetworkTakes) {
 TEST(Compile, RefusesSubgraphsByTheNameOfTheirOperator) {
   OnnxBuilder b;
   const std::string x = b.input("x", {1, 1, 4, 4, 4});
-  const std::string y = b.node("If", {x});
-  auto* branch = b.graph().mutable_node(0)->add_attribute();
-  branch->set_name("then_branch");
-  branch->set_type(nn::onnx::AttributeProto::GRAPH);
-  b.output(y, 5);
+  b.output(b.node("Loop", {x}).branch("body", smallModel()), 5);
   EXPECT_THAT(compileError(b, {{"x", {1, 1, 4, 4, 4}}}),
-              AllOf(HasSubstr("If (node \"If_0\")"), HasSubstr("export by tracing")));
+              AllOf(HasSubstr("Loop (node \"Loop_0\")"), HasSubstr("export by tracing")));
 }
 
 TEST(Compile, RefusesWrongRanksByTheNameOfTheNode) {

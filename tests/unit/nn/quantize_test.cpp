@@ -263,6 +263,18 @@ TEST(QuantizeModel, RefusesAnOldOperatorThatMeansSomethingElseNow) {
   EXPECT_THAT(model.error().message, HasSubstr("opset 13"));
 }
 
+TEST(QuantizeModel, RefusesBranches) {
+  OnnxBuilder b, branch;
+  const std::string x = b.input("x", {1, 2, 8, 8, 8});
+  const std::string conv = b.node("Conv", {x, b.weights({8, 2, 3, 3, 3}, 1)});
+  branch.output(branch.node("Relu", {conv}), 5);
+  const std::string taken = b.constant({{}, std::vector<int64_t>{1}});
+  b.output(b.node("If", {taken}).branch("then_branch", branch).branch("else_branch", branch), 5);
+  const auto model = quantized(b);
+  ASSERT_FALSE(model);
+  EXPECT_THAT(model.error().message, HasSubstr("(If) has branches, whose values cannot be quantised"));
+}
+
 TEST(QuantizeModel, RefusesAQuantisedFile) {
   const auto model = quantized(floatNetwork());
   ASSERT_TRUE(model) << model.error().message;

@@ -38,10 +38,10 @@ void addExporterHabits(Cases& cases) {
     const std::string scaled = b.node("Mul", {back, b.weights({8, 1, 1, 1}, 1)});
     return b.node("Add", {scaled, b.weights({8, 1, 1, 1}, 2)}).output();
   });
-  for (const int64_t channels : {int64_t{1}, int64_t{3}})
-    cases.add("Squeeze of an axis that may be 1", {2, channels, 4, 5}, [](OnnxBuilder& b, const std::string& x) {
+  for (const int64_t wanted : {int64_t{1}, int64_t{2}})  // ONNX Runtime refuses a branch that is impossible
+    cases.add("Squeeze of an axis of the wanted size", {2, 1, 4, 5}, [wanted](OnnxBuilder& b, const std::string& x) {
       const std::string size = b.node("Gather", {(std::string)b.node("Shape", {x}), b.constant({{}, Ints{1}})});
-      const std::string isOne = b.node("Equal", {size, b.constant({{}, Ints{1}})});
+      const std::string isWanted = b.node("Equal", {size, b.constant({{}, Ints{wanted}})});
       const auto branch = [&](const char* op, const std::vector<std::string>& inputs, size_t rank) {
         OnnxBuilder inner;
         inner.graph().set_name(op);
@@ -49,7 +49,7 @@ void addExporterHabits(Cases& cases) {
         return inner;
       };
       const std::string axes = b.ints({1});
-      return b.node("If", {isOne})
+      return b.node("If", {isWanted})
           .branch("then_branch", branch("Squeeze", {x, axes}, 3))
           .branch("else_branch", branch("Identity", {x}, 4))
           .output();

@@ -273,7 +273,7 @@ Expected<int> checkPackage(const Arguments& args) {
     if (!graph) return passError(graph);
     if (one.inputs.empty() && graph->inputs.size() == 1)
       one.inputs = {fmt::format("{}={}", graph->inputs[0].name, nn::shapeText(shape))};
-    const auto checked = checkNetwork(one);
+    auto checked = checkNetwork(one);
     if (!checked) return checked;
     if (exitCode == kExitOk) exitCode = *checked;
     if (&name != &networks.back().first) fmt::print("\n");

@@ -141,7 +141,7 @@ TEST(Pipeline, StopsBetweenMirrorImagesWhenItIsCancelled) {
 }
 
 TEST(Pipeline, FindsALesionBetweenTwoTilesOnceThoughTheyPlaceItDifferently) {
-  constexpr Int3 size{48, 32, 32};
+  const Int3 size{48, 32, 32};
   const auto countNear = [](const DetectionResult& result, const image::Point3& p) {
     return std::count_if(result.findings.begin(), result.findings.end(),
                          [&](const Finding& f) { return norm(f.centerMm - p) < 4; });

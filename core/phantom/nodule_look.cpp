@@ -133,7 +133,7 @@ void addBronchogram(Random& random, Nodule& n) {
 
 void drawCalcium(Random& random, double diameter, Nodule& n) {
   const double r = n.body.radiusMm, kind = random.uniform();
-  if (kind < 0.35 || diameter < 5) {
+  if (diameter < 5 || (kind < 0.35 && diameter < 12)) {  // what is calcified throughout, such as a granuloma, is small
     n.calcification = Calcification::diffuse;
     n.hu = random.range(180, 900);
     n.unevenHu = random.range(20, 150);

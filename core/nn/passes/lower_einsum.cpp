@@ -99,7 +99,7 @@ class Lowering {
   }
 
   std::string newValue(const Node& node, ValueType type) {
-    const std::string name = m_resolved.freshName(node.outputs[0] + "/transposed");
+    std::string name = m_resolved.freshName(node.outputs[0] + "/transposed");
     m_resolved.types[name] = std::move(type);
     return name;
   }

@@ -10,7 +10,7 @@ namespace lynceus::nn {
 namespace {
 
 std::string addConstant(ResolvedGraph& resolved, const std::string& stem, std::vector<float> values) {
-  const std::string name = resolved.freshName(stem);
+  std::string name = resolved.freshName(stem);
   const Shape shape{static_cast<int64_t>(values.size())};
   resolved.types[name] = {shape};
   resolved.graph.constants[name] = {shape, std::move(values)};

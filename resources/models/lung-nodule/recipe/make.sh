@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From data to networks and figures: make.sh LYNCEUS DATA OUT
 # A step whose output is there already is not repeated, so a run that was stopped goes on. All GPUs are used; FOLDS, STEPS,
-# CLASSIFIER_STEPS and PHANTOMS in the environment change what is trained. The figures need no GPU and take about an hour on 4 cores.
+# CLASSIFIER_STEPS and PHANTOMS in the environment change what is trained. The figures need no GPU.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")") lynceus=$(readlink -f "$1") data=$2 out=$3
 folds=(${FOLDS:-0 1 2 3 4 all})

@@ -68,7 +68,7 @@ class Medical3DNet(nn.Module):
 
 
 def export(net, example, open_axes, outputs, path):
-    """Writes ONNX with 16-bit weights, which the graph itself widens: half the file for less change than any rounding in use.
+    """Writes ONNX with 16-bit weights, which the graph itself widens: half the file.
 
     Prints the largest difference to the network here if ONNX Runtime is there.
     """

@@ -93,11 +93,13 @@ def peaks(net, image, threshold, limit):
         found.append(torch.cat([at, size[0, 0, k, j, i].exp()[:, None], score[0, 0, k, j, i][:, None]], dim=1).cpu().numpy())
     torch.backends.cudnn.benchmark = True
     marks = np.concatenate(found)
-    kept = []
-    for m in marks[np.argsort(-marks[:, 4])][:4 * limit]:
-        if all(np.linalg.norm(m[:3] - k[:3]) > max(3.0, 0.5 * max(m[3], k[3])) for k in kept):
-            kept.append(m)
-    return np.array(kept[:limit]).reshape(-1, 5)
+    marks = marks[np.argsort(-marks[:, 4])][:4 * limit]
+    distance = np.linalg.norm(marks[:, None, :3] - marks[None, :, :3], axis=2)
+    near = distance <= np.maximum(3.0, 0.5 * np.maximum(marks[:, None, 3], marks[None, :, 3]))
+    kept = np.ones(len(marks), bool)
+    for i in range(len(marks)):
+        kept[i + 1:] &= ~(kept[i] & near[i, i + 1:])
+    return marks[kept][:limit]
 
 
 def mine(net, images, sources, threshold, limit):
@@ -115,6 +117,9 @@ def mine(net, images, sources, threshold, limit):
 
 def drawn(plans, steps, workers):
     """The plans of these steps in order, drawn ahead by other processes, which see the hard places as they are now."""
+    if not workers:
+        yield from map(plans.make, steps)
+        return
     global g_plans
     g_plans = plans
     with multiprocessing.get_context("fork").Pool(workers) as pool:
@@ -251,7 +256,6 @@ def without(recipe, words):
     return {k: max(1, round(n * sum(recipe.values()) / sum(kept.values()))) for k, n in kept.items()}
 
 
-
 def left_out(folds, fold):
     return {r["patient"] for r in csv.DictReader(open(folds)) if fold != "all" and int(r["fold"]) == int(fold)}
 
@@ -303,7 +307,7 @@ def main():
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--without", nargs="+", default=[], help="ablation: words of kinds of patches to leave out, such as phantom")
-    parser.add_argument("--workers", type=int, default=6, help="processes that draw patches")
+    parser.add_argument("--workers", type=int, default=6, help="processes that draw patches; 0: none but this one")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"

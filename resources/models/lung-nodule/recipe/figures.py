@@ -7,11 +7,11 @@ MODELS holds nodule_detector_K.onnx and nodule_classifier_K.onnx for folds 0 to 
 what folds.csv left out when it was trained: nodules in cubes of 51 mm, mirrored to 96 mm, and one complete scan. A nodule and the
 false marks it is held against come from different scans, so the curve is a pseudo-FROC. DIR is laid out as prepare.py says.
 
-Writes the tables of `lynceus evaluate` to OUT, and calibration.json: the logistic curve over both raw scores, fitted on these marks.
+Writes the tables of `lynceus evaluate` to OUT, and calibration.json: the logistic curve over both raw scores that ships, fitted on all
+these marks, every unlabelled one taken for false. In the tables a mark's score comes from a curve fitted on the other folds.
 """
 import argparse
 import csv
-import glob
 import hashlib
 import json
 import math
@@ -60,21 +60,23 @@ def package(args, fold, folder):
 
 
 def detect(args, fold, cubes, rows, scans):
-    """findings.json paths by series name for what a fold left out."""
+    """findings.json paths by series name for what a fold left out; what is there already is not read again."""
     model = os.path.join(args.out, "packages", str(fold))
     package(args, fold, model)
     common = ["--model", model, "--threshold", "0", "--precision", args.precision] + (["--tta"] if args.tta else [])
     folder, results = os.path.join(args.out, "cubes", str(fold)), os.path.join(args.out, "results", str(fold))
     os.makedirs(folder, exist_ok=True)
-    for i, row in enumerate(rows):
-        write_mha(os.path.join(folder, row["patient"] + ".mha"), np.pad(cubes["hu"][i], [PAD] * 3, mode="reflect"), 0) \
-            if row["fold"] == fold else None
-    subprocess.run([args.lynceus, "batch", folder, "-o", results, "--region", "whole", *common], check=True)
-    found = {os.path.basename(os.path.dirname(p)).removesuffix(".mha"): p for p in glob.glob(os.path.join(results, "*", "findings.json"))}
+    mine = [i for i, row in enumerate(rows) if row["fold"] == fold]
+    found = {rows[i]["patient"]: os.path.join(results, rows[i]["patient"] + ".mha", "findings.json") for i in mine}
+    if not all(map(os.path.exists, found.values())):
+        for i in mine:
+            write_mha(os.path.join(folder, rows[i]["patient"] + ".mha"), np.pad(cubes["hu"][i], [PAD] * 3, mode="reflect"), 0)
+        subprocess.run([args.lynceus, "batch", folder, "-o", results, "--region", "whole", *common], check=True)
     for name in scans:
         out = os.path.join(args.out, "results", name)
-        subprocess.run([args.lynceus, "detect", os.path.join(args.data, SCANS[name]), "-o", out, *common], check=True)
         found[name] = os.path.join(out, "findings.json")
+        if not os.path.exists(found[name]):
+            subprocess.run([args.lynceus, "detect", os.path.join(args.data, SCANS[name]), "-o", out, *common], check=True)
     return found
 
 
@@ -118,7 +120,7 @@ def fit(positive, negative):
     """Logistic regression (slope, second slope, intercept) by Newton's method, with a whisper of a prior."""
     x = np.array([[m[3], m[4], 1.0] for m in positive + negative])
     y = np.array([1.0] * len(positive) + [0.0] * len(negative))
-    used = [0, 2] if not x[:, 1].any() else [0, 1, 2]
+    used = [k for k in range(3) if x[:, k].any()]
     w = np.zeros(len(used))
     for _ in range(50):
         p = 1 / (1 + np.exp(-x[:, used] @ w))
@@ -127,6 +129,16 @@ def fit(positive, negative):
     full = np.zeros(3)
     full[used] = w
     return full
+
+
+def curves(positive, negative, fold_of):
+    """fit() for each fold on the patients of the others, from (patient, mark); under "all" on everybody's."""
+    marks_but = lambda marks, fold: [m for name, m in marks if fold_of[name] != fold]
+    return {fold: fit(marks_but(positive, fold), marks_but(negative, fold)) for fold in {*fold_of.values(), "all"}}
+
+
+def probability(curve, mark):
+    return 1 / (1 + math.exp(-(curve[0] * mark[3] + curve[1] * mark[4] + curve[2])))
 
 
 def write_csv(path, header, rows):
@@ -143,6 +155,7 @@ def main():
     parser.add_argument("--tta", action="store_true")
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--single-stage", action="store_true")
+    parser.add_argument("--folds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)
     fold_of = {r["patient"]: int(r["fold"]) for r in csv.DictReader(open(os.path.join(HERE, "folds.csv")))}
@@ -152,45 +165,48 @@ def main():
     for row in rows:
         row["fold"] = fold_of[row["patient"]]
     found = {}
-    for fold in range(5):
+    for fold in args.folds:
         found.update(detect(args, fold, cubes, rows, [n for n in SCANS if fold_of[n] == fold]))
     marks = {name: marks_of(path) for name, path in found.items()}
-    lesions = {name: labelled(args, name) for name in SCANS}
+    scans = sorted(name for name in SCANS if name in found)
+    lesions = {name: labelled(args, name) for name in scans}
     looked = {}
     for r in csv.DictReader(open(os.path.join(HERE, "scan_marks.csv"))):
         looked.setdefault(r["scan"], []).append((r["class"], [float(r[k]) for k in ("coordX", "coordY", "coordZ", "diameter_mm")]))
 
-    truth = list(annotations(args, cubes, rows, lesions))
+    truth = [t for t in annotations(args, cubes, rows, lesions) if t[0] in found]
     path = lambda name: os.path.join(args.out, name)
     write_csv(path("annotations.csv"), ["seriesuid", "coordX", "coordY", "coordZ", "diameter_mm", "texture"], truth)
     write_csv(path("series.csv"), ["seriesuid"], [[n] for n in sorted(marks)])
-    write_csv(path("background.csv"), ["seriesuid"], [[n] for n in sorted(SCANS)])
-    # Left out of the second, adjudicated reading: what we took for a nodule, or could not tell, among unlabelled marks.
-    write_csv(path("excluded.csv"), ["seriesuid", "coordX", "coordY", "coordZ", "diameter_mm"],
-              [[n, *p[:3], max(p[3], 8)] for n, places in looked.items() for c, p in places if c in ("nodule", "uncertain")])
+    write_csv(path("background.csv"), ["seriesuid"], [[n] for n in scans])
+    # Left out of the adjudicated readings: what we took for a nodule among unlabelled marks; then also what we could not tell.
+    for title, classes in (("nodules", ["nodule"]), ("doubtful", ["nodule", "uncertain"])):
+        write_csv(path(title + ".csv"), ["seriesuid", "coordX", "coordY", "coordZ", "diameter_mm"],
+                  [[n, *p[:3], max(p[3], 8)] for n in scans for c, p in looked.get(n, []) if c in classes])
 
     places = {t[0]: [[float(v) for v in t[1:5]]] for t in truth if t[0] not in SCANS}
-    positive = [max(hits, key=lambda m: m[3] + m[4]) for name in places
-                if (hits := [m for m in marks[name] if near(m, places[name])])]
-    doubtful = {n: [p for c, p in looked.get(n, []) if c in ("nodule", "uncertain")] for n in SCANS}
-    negative = [m for name in SCANS for m in marks[name] if not near(m, lesions[name]) and not near(m, doubtful[name], 4)]
-    w = fit(positive, negative)
-    json.dump({"slope": w[0], "secondStageSlope": w[1], "intercept": w[2], "nodules": len(positive), "others": len(negative)},
+    strongest = {name: max(hits, key=lambda m: m[3] + m[4]) for name in sorted(places)
+                 if (hits := [m for m in marks[name] if near(m, places[name])])}
+    positive = list(strongest.items())
+    doubtful = {n: [p for c, p in looked.get(n, []) if c in ("nodule", "uncertain")] for n in scans}
+    negative = [(n, m) for n in scans for m in marks[n] if not near(m, lesions[n])]
+    curve = curves(positive, negative, fold_of)
+    json.dump({**dict(zip(("slope", "secondStageSlope", "intercept"), curve["all"])), "nodules": len(positive), "others": len(negative)},
               open(path("calibration.json"), "w"), indent=1)
-    score = lambda m: 1 / (1 + math.exp(-(w[0] * m[3] + w[1] * m[4] + w[2])))
     write_csv(path("detections.csv"), ["seriesuid", "coordX", "coordY", "coordZ", "probability"],
-              [[name, *m[:3], score(m)] for name in sorted(marks) for m in marks[name]])
-    # The classifier alone: each nodule's mark against as many of the strongest false marks.
-    hardest = sorted(((m[3], name, m) for name in SCANS for m in marks[name]
-                      if not near(m, lesions[name]) and not near(m, doubtful[name], 4)), reverse=True)[:len(positive)]
-    probability = lambda m: 1 / (1 + math.exp(-m[4]))
-    write_csv(path("patches.csv"), ["patient", "label", "score"],
-              [[name, 1, probability(max(hits, key=lambda m: m[3] + m[4]))] for name in sorted(places)
-               if (hits := [m for m in marks[name] if near(m, places[name])])] + [[name, 0, probability(m)] for _, name, m in hardest])
+              [[name, *m[:3], probability(curve[fold_of[name]], m)] for name in sorted(marks) for m in marks[name]])
+    if not args.single_stage:  # the second stage alone: each nodule's mark against as many of the first stage's strongest sure errors
+        sure = [(n, m) for n, m in negative if not near(m, doubtful[n], 4)]
+        alone = lambda marks: [(name, [0, 0, 0, 0.0, m[4]]) for name, m in marks]
+        hits, others = alone(positive), alone(sorted(sure, key=lambda n: -n[1][3])[:len(positive)])
+        curve = curves(hits, others, fold_of)
+        write_csv(path("patches.csv"), ["patient", "label", "score"], [[name, label, probability(curve[fold_of[name]], m)]
+                                                                       for label, marked in ((1, hits), (0, others)) for name, m in marked])
 
     base = [args.lynceus, "evaluate", "--annotations", path("annotations.csv"), "--series", path("series.csv"), "--background",
             path("background.csv"), "--detections", path("detections.csv"), "--by", "texture"]
-    for title, more in (("raw", []), ("adjudicated", ["--excluded", path("excluded.csv")])):
+    for title, more in (("raw", []), ("without_nodules", ["--excluded", path("nodules.csv")]),
+                        ("without_doubtful", ["--excluded", path("doubtful.csv")])):
         print(f"\n{title}:", flush=True)
         subprocess.run([*base, *more, "--json", path(title + ".json"), "--plot", path(title + ".svg")], check=True)
     if not args.single_stage:

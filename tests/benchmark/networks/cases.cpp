@@ -126,7 +126,7 @@ std::vector<Case> allCases(const fs::path& resources) {
   cases.push_back({"lung-nodule @192x192x192",
                    {{"image", {1, 1, 192, 192, 192}}},
                    nullptr,
-                   resources / "models" / "lung-nodule" / "lung_nodule.onnx"});
+                   resources / "models" / "lung-nodule" / "nodule_detector.onnx"});
   return cases;
 }
 

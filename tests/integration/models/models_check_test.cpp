@@ -17,7 +17,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kShipped = "'" LYNCEUS_SOURCE_DIR "/resources/models/lung-nodule/lung_nodule.onnx'";
+const std::string kShipped = "'" LYNCEUS_SOURCE_DIR "/resources/models/lung-nodule/nodule_detector.onnx'";
 
 size_t longestLine(const std::string& text) {
   std::istringstream lines(text);

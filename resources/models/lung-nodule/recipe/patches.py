@@ -15,6 +15,9 @@ import torch.nn.functional as F
 
 WINDOW = (-1200.0, 600.0)
 MAX_NODULES = 12     # in one patch
+CUBE = 51            # voxels of a real nodule's surroundings
+MIRRORED = 0.5       # of the patches of scans and phantoms show a box of that size and its mirror images, as those of cubes must: else
+                     # a network learns that mirrored surroundings mean a nodule
 ELASTIC_CELL = 16.0  # mm between the control points of the deformation
 ELASTIC_MAX = 5.0    # mm; a cubic B-spline lattice cannot fold below 0.4 of its spacing
 
@@ -68,22 +71,16 @@ def lung_of(image):
 
 
 class Source:
-    """One image and what is known about it. A cube repeats itself mirrored beyond its borders; around a scan is air."""
+    """One image and what is known about it. A cube, which has a mask, goes on mirrored beyond its borders; around a scan is air."""
 
     def __init__(self, name, image, nodules, corner=(0, 0, 0), doubtful=(), mask=None, thickness=1.0, centres=None):
         self.name, self.image, self.mask, self.thickness = name, image, mask, float(thickness)
-        self.mirrored = mask is not None
         self.corner = np.asarray(corner, np.float64)  # LPS mm of the first voxel's outer corner, (z, y, x)
         self.nodules = np.asarray(nodules, np.float64).reshape(-1, 4)
         self.doubtful = np.asarray(doubtful, np.float64).reshape(-1, 4)
         self.hard = np.zeros((0, 4))  # (z, y, x, score) where a network was wrong
         self.centres = centres        # places in and near the lungs
-        if self.mirrored:
-            last = np.array(image.shape) - 1
-            z, y, x, d = self.nodules[0]
-            places = [[c, -c, 2 * e - c] for c, e in zip((z, y, x), last)]
-            self.nodules = np.array([[a, b, c, d] for a in places[0] for b in places[1] for c in places[2]])
-        elif centres is None:
+        if mask is None and centres is None:
             self.centres = np.argwhere(scipy.ndimage.binary_dilation(lung_of(image), iterations=2)) * 4.0 + 2
 
     def save(self, path):
@@ -139,7 +136,6 @@ class Images:
         sizes = np.array([s.image.size for s in sources])
         self.start = torch.from_numpy(np.concatenate([[0], np.cumsum(sizes)[:-1]])).to(device)
         self.shape = torch.tensor([s.image.shape for s in sources], device=device)
-        self.mirrored = torch.tensor([s.mirrored for s in sources], device=device)
         self.buffer = torch.empty(int(sizes.sum()), dtype=torch.uint8, device=device)
         for s, start, size in zip(sources, self.start.tolist(), sizes):
             self.buffer[start:start + size] = torch.from_numpy(np.ascontiguousarray(s.mask if masks else s.image)).ravel().to(device)
@@ -179,13 +175,17 @@ class Deformation:
         return torch.einsum("ncijp,nki,nkj,nkp->nkc", self.lattice, w[:, :, 0], w[:, :, 1], w[:, :, 2])
 
 
-def gather(buffer, start, shape, mirrored, centre, matrix, points):
-    """Trilinear patches 0..255: point p of a patch shows source voxel centre + M p. points: (n or 1, 3, z, y, x)."""
+def gather(buffer, start, shape, box, centre, matrix, points):
+    """Trilinear patches 0..255: point p of a patch shows source voxel centre + M p. points: (n or 1, 3, z, y, x).
+
+    box: (n, 2, 3), the first voxel and the size of what is shown, mirrored beyond; size 0: everything, and air around it.
+    """
     q = torch.einsum("nij,njzyx->nizyx", matrix, points.expand(len(matrix), -1, -1, -1, -1)) + centre[:, :, None, None, None]
     shape = shape[:, :, None, None, None]
-    period = 2.0 * (shape - 1)
-    folded = torch.remainder(q, period)
-    q = torch.where(mirrored[:, None, None, None, None], torch.minimum(folded, period - folded), q)
+    first, size = box[:, :, :, None, None, None].unbind(1)
+    last = (size - 1).clamp(min=1)
+    away = torch.remainder(q - first, 2 * last)
+    q = torch.where(size > 0, first + torch.minimum(away, 2 * last - away), q)
     low = q.floor()
     fraction = q - low
     low = low.long()
@@ -261,6 +261,16 @@ def intensities(image, slices, generator):
 
 # ---------------------------------------------------------------- batches
 
+def mirror_images(places, first, size):
+    """Places in a box with all their mirror images beyond its faces, 27 for each."""
+    if not len(places):
+        return places
+    at = places[:, :3] - first
+    choices = np.stack([at, -at, 2 * (np.asarray(size) - 1) - at])  # 3, n, 3
+    images = [np.stack([choices[a, :, 0], choices[b, :, 1], choices[c, :, 2]], axis=1) for a in range(3) for b in range(3) for c in range(3)]
+    return np.concatenate([np.concatenate([i + first, places[:, 3:]], axis=1) for i in images])
+
+
 class Plans:
     """Draws what the patches of one batch show: plain numbers, so that other processes can do it.
 
@@ -277,22 +287,39 @@ class Plans:
         return things[self.rng.integers(len(things))]
 
     def pick(self, kind):
-        """Source, centre of the patch in it, range of zoom."""
+        """Source, what to show of it, where that lies from the middle of the patch, range of zoom."""
         rng, spread = self.rng, self.spread
         if kind.startswith("cube"):
             cube = self.choose(self.cubes)
             if kind == "cube":
-                return cube, cube.nodules[0, :3] + rng.uniform(-spread, spread, 3), (0.6, 1.9)
+                return cube, cube.nodules[0, :3], rng.uniform(-spread, spread, 3), (0.6, 1.9)
             if len(cube.hard):
-                return cube, self.choose(cube.hard)[:3] + rng.uniform(-spread, spread, 3), (0.8, 1.25)
-            return cube, np.full(3, 25.0) + rng.uniform(-45, 45, 3), (0.6, 1.6)
+                return cube, self.choose(cube.hard)[:3], rng.uniform(-spread, spread, 3), (0.8, 1.25)
+            return cube, np.full(3, CUBE // 2), rng.uniform(-45, 45, 3), (0.6, 1.6)
         scan = self.choose(self.scans if "scan" in kind else self.phantoms)
         if kind.endswith("nodule") and len(scan.nodules):
-            return scan, self.choose(scan.nodules)[:3] + rng.uniform(-spread, spread, 3), (0.8, 1.25)
+            return scan, self.choose(scan.nodules)[:3], rng.uniform(-spread, spread, 3), (0.8, 1.25)
         if kind.endswith("hard") and len(scan.hard):
             weight = scan.hard[:, 3] / scan.hard[:, 3].sum()  # the stronger the mark was, the oftener it is shown
-            return scan, scan.hard[rng.choice(len(scan.hard), p=weight), :3] + rng.uniform(-spread, spread, 3), (0.85, 1.2)
-        return scan, self.choose(scan.centres) + rng.uniform(-8, 8, 3), (0.85, 1.2)
+            return scan, scan.hard[rng.choice(len(scan.hard), p=weight), :3], rng.uniform(-spread, spread, 3), (0.85, 1.2)
+        return scan, self.choose(scan.centres), rng.uniform(-8, 8, 3), (0.85, 1.2)
+
+    def box(self, source, focus):
+        """Box (2, 3) to mirror, and the nodules and the doubtful places then shown; a nodule that a face cuts is doubtful."""
+        if source.mask is not None:
+            first, size = np.zeros(3), np.array(source.image.shape)
+        elif self.rng.random() < MIRRORED:
+            size = np.full(3, CUBE)
+            first = np.clip(np.rint(focus + self.rng.uniform(-3, 3, 3)) - CUBE // 2, 0, np.array(source.image.shape) - CUBE)
+        else:
+            return np.zeros((2, 3)), source.nodules, source.doubtful
+        places = np.concatenate([source.nodules, source.doubtful])
+        held = np.clip(places[:, :3], first, first + size - 1)
+        beyond = np.abs(places[:, :3] - held).max(axis=1)
+        whole = (beyond == 0) & (np.arange(len(places)) < len(source.nodules))
+        unsure = ~whole & (beyond < places[:, 3] / 2)
+        places[:, :3] = held
+        return np.stack([first, size]), mirror_images(places[whole], first, size), mirror_images(places[unsure], first, size)
 
     def inside(self, nodules, centre, matrix):
         """Those that reach into the patch, as (z, y, x, d) relative to its centre, without the deformation."""
@@ -330,18 +357,21 @@ class Plans:
         self.rng = rng = np.random.default_rng([self.seed, step])
         n = len(self.kinds)
         plan = {"row": np.zeros(n, np.int64), "centre": np.zeros((n, 3)), "matrix": np.zeros((n, 3, 3)), "slices": np.zeros((n, 3)),
+                "box": np.zeros((n, 2, 3)),
                 "nodules": np.zeros((n, MAX_NODULES, 4)), "ignored": np.zeros((n, MAX_NODULES, 4)),
                 "amplitude": np.where(rng.random(n) < 0.3, rng.uniform(0, ELASTIC_MAX, n), 0)}
         pastes = []
         for i, kind in enumerate(self.kinds):
-            source, centre, zoom = self.pick(kind)
+            source, focus, away, zoom = self.pick(kind)
+            centre = focus + away
             low, high = self.zoom or zoom
             matrix = random_rotation(rng, 25) / math.exp(rng.uniform(math.log(low), math.log(high)))
-            found, unsure = self.inside(source.nodules, centre, matrix), self.inside(source.doubtful, centre, matrix)
+            plan["box"][i], nodules, doubtful = self.box(source, focus)
+            found, unsure = self.inside(nodules, centre, matrix), self.inside(doubtful, centre, matrix)
             if "paste" in kind:
                 cube, shape, turn, at, size, looks = self.paste(source, np.concatenate([found, unsure]))
                 slices = draw_slices(rng, source.thickness) if source.thickness >= 1.5 else (0, 0, 0)  # as thick as the host
-                pastes.append((i, self.row[cube], shape, turn, at, slices, looks))
+                pastes.append((i, self.row[cube], [np.zeros(3), cube.image.shape], shape, turn, at, slices, looks))
                 plan["amplitude"][i] = 0  # a deformation would move the place
                 if size:
                     found = np.concatenate([[[*at, size]], found])[:MAX_NODULES]
@@ -349,7 +379,7 @@ class Plans:
             plan["row"][i], plan["centre"][i], plan["matrix"][i] = self.row[source], centre, matrix
             if source.thickness < 1.5 and rng.random() < 0.55:
                 plan["slices"][i] = draw_slices(rng, rng.uniform(1.5, 5))
-        names = ["pasteIndex", "pasteRow", "pasteShape", "pasteMatrix", "pasteAt", "pasteSlices", "pasteLooks"]
+        names = ["pasteIndex", "pasteRow", "pasteBox", "pasteShape", "pasteMatrix", "pasteAt", "pasteSlices", "pasteLooks"]
         plan.update({k: np.array(v) for k, v in zip(names, zip(*pastes))})
         return {k: v.astype(np.float32) if v.dtype == np.float64 else v for k, v in plan.items()}
 
@@ -365,15 +395,15 @@ class Renderer:
         self.points = torch.stack(torch.meshgrid(self.axis, self.axis, self.axis, indexing="ij"))[None]
         self.gather = torch.compile(gather, dynamic=False) if images.device == "cuda" else gather
 
-    def patches(self, images, rows, centres, matrices, points):
-        return self.gather(images.buffer, images.start[rows], images.shape[rows], images.mirrored[rows], centres, matrices, points)
+    def patches(self, images, rows, boxes, centres, matrices, points):
+        return self.gather(images.buffer, images.start[rows], images.shape[rows], boxes, centres, matrices, points)
 
     def render(self, plan):
         """Images (n, 1, s, s, s) in 0..1; nodules and places to ignore, each (n, MAX_NODULES, 4) in patch voxels, d = 0: none."""
         plan = {k: torch.from_numpy(v).to(self.images.device, non_blocking=True) for k, v in plan.items()}
         deformation = Deformation(plan["amplitude"], self.size, self.generator)
         points = self.points + deformation.on_grid(self.axis)
-        image = self.patches(self.images, plan["row"], plan["centre"], plan["matrix"], points) / 255.0
+        image = self.patches(self.images, plan["row"], plan["box"], plan["centre"], plan["matrix"], points) / 255.0
         for places in (plan["nodules"], plan["ignored"]):  # p + u(p) = place
             at = places[..., :3]
             for _ in range(4):
@@ -385,10 +415,11 @@ class Renderer:
 
     def paste(self, image, plan):
         """Blends in where the host is lung; elsewhere the label goes instead."""
-        index, rows, matrix, nodules = plan["pasteIndex"], plan["pasteRow"], plan["pasteMatrix"], plan["nodules"]
-        alpha = self.patches(self.masks, rows, plan["pasteShape"], matrix, self.points)
+        index, rows, box = plan["pasteIndex"], plan["pasteRow"], plan["pasteBox"]
+        matrix, nodules = plan["pasteMatrix"], plan["nodules"]
+        alpha = self.patches(self.masks, rows, box, plan["pasteShape"], matrix, self.points)
         alpha = F.avg_pool3d(F.max_pool3d(alpha.clamp(max=1), 3, 1, 1), 3, 1, 1)  # one voxel of the real border comes along
-        looks = self.patches(self.images, rows, plan["pasteLooks"], matrix, self.points) / 255.0
+        looks = self.patches(self.images, rows, box, plan["pasteLooks"], matrix, self.points) / 255.0
         both = torch.einsum("nzk,nckyx->nczyx", slice_profiles(plan["pasteSlices"], self.size), torch.cat([looks, alpha], dim=1))
         looks, alpha = both[:, :1], both[:, 1:]
         at = plan["pasteAt"] + (self.size - 1) / 2

@@ -142,16 +142,17 @@ def schedule(optimiser, lr, step, steps):
 
 
 class Average:
-    """A network whose weights follow another's with a half-life of some 350 steps."""
+    """A network whose weights follow another's: at first their mean, later with a half-life of 0.7 / rate steps."""
 
-    def __init__(self, net):
-        self.net = copy.deepcopy(net).eval().requires_grad_(False)
+    def __init__(self, net, rate):
+        self.net, self.rate, self.steps = copy.deepcopy(net).eval().requires_grad_(False), rate, 0
 
     @torch.no_grad()
     def follow(self, net):
+        self.steps += 1
         for ours, theirs in zip(self.net.state_dict().values(), net.state_dict().values()):
             if ours.is_floating_point():
-                ours.lerp_(theirs, 0.002)
+                ours.lerp_(theirs, max(self.rate, 1 / self.steps))
             else:
                 ours.copy_(theirs)
 
@@ -176,7 +177,7 @@ class Report:
 def train_detector(args, images, masks, sources, log):
     device = images.device
     net = NoduleNet().to(device).to(memory_format=torch.channels_last_3d)
-    average = Average(net)
+    average = Average(net, 0.003)
     run, loss_of = net, detector_loss
     if device == "cuda":
         run, loss_of = torch.compile(net, dynamic=False), torch.compile(detector_loss, dynamic=False)
@@ -223,7 +224,7 @@ def labels_of(nodules):
 def train_classifier(args, images, masks, sources, log):
     device = images.device
     net = Medical3DNet().to(device).to(memory_format=torch.channels_last_3d)
-    average = Average(net)
+    average = Average(net, 0.01)
     optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=5e-2)
     plans = Plans(images.row, sources, CROP, without(CLASSIFIER_BATCH, args.without), 2.5, args.seed + 1, zoom=(0.75, 1.35))
     renderer = Renderer(images, masks, CROP, args.seed + 1)

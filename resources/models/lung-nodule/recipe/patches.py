@@ -15,6 +15,7 @@ import torch.nn.functional as F
 
 WINDOW = (-1200.0, 600.0)
 MAX_NODULES = 12     # in one patch
+AIR = 28.0           # of 255: -1000 HU, what the product puts around a volume
 CUBE = 51            # voxels of a real nodule's surroundings
 MIRRORED = 0.5       # of the patches of scans and phantoms show a box of that size and its mirror images, as those of cubes must: else
                      # a network learns that mirrored surroundings mean a nodule
@@ -200,7 +201,7 @@ def gather(buffer, start, shape, box, centre, matrix, points):
             inside = inside & (i >= 0) & (i < size)
             index = index * size + torch.minimum(i.clamp(min=0), size - 1)
             weight = weight * (fraction[:, axis] if step else 1 - fraction[:, axis])
-        value = value + torch.where(inside, buffer[start + index].float(), 0.0) * weight
+        value = value + torch.where(inside, buffer[start + index].float(), AIR) * weight
     return value[:, None]
 
 

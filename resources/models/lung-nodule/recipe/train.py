@@ -22,7 +22,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from networks import Medical3DNet, NoduleNet, export
-from patches import Images, Plans, Renderer, Source, load_real
+from patches import AIR, Images, Plans, Renderer, Source, load_real
 
 PATCH = 64          # mm, detector
 CROP = 40           # mm, classifier
@@ -81,7 +81,7 @@ def peaks(net, image, threshold, limit):
     for z in range(0, image.shape[0], core):
         lo, hi = max(z - halo, 0), min(z + core + halo, image.shape[0])
         slab = image[lo:hi].float()[None, None] / 255.0
-        slab = F.pad(slab, [p for s in reversed(slab.shape[2:]) for p in (0, -s % 16)])
+        slab = F.pad(slab, [p for s in reversed(slab.shape[2:]) for p in (0, -s % 16)], value=AIR / 255)
         with torch.autocast(image.device.type, torch.bfloat16):
             heat, size, offset = [o.float() for o in net(slab.contiguous(memory_format=torch.channels_last_3d))]
         score = heat.sigmoid()

@@ -80,6 +80,7 @@ class Source:
         self.nodules = np.asarray(nodules, np.float64).reshape(-1, 4)
         self.doubtful = np.asarray(doubtful, np.float64).reshape(-1, 4)
         self.hard = np.zeros((0, 4))  # (z, y, x, score) where a network was wrong
+        self.weight = 1.0             # how often it is shown
         self.centres = centres        # places in and near the lungs
         if mask is None and centres is None:
             self.centres = np.argwhere(scipy.ndimage.binary_dilation(lung_of(image), iterations=2)) * 4.0 + 2
@@ -104,9 +105,10 @@ def load_real(path):
     """Cubes and scans that prepare.py packed."""
     data = np.load(path)
     cubes, scans = [], []
-    for image, mask, patient, diameter in zip(data["cubes"], data["cubeMasks"], data["cubePatients"], data["cubeDiameters"]):
+    for image, mask, patient, diameter, texture in zip(*(data["cube" + k] for k in ("s", "Masks", "Patients", "Diameters", "Textures"))):
         centre = np.array(np.nonzero(mask)).mean(axis=1)
         cubes.append(Source(str(patient), image, [[*centre, diameter]], mask=mask))
+        cubes[-1].weight = 1.0 if texture > 3.5 else 2.0  # one in three is not solid, and these are missed more often
     for name in sorted({k.split("/")[0] for k in data.files if "/" in k}):
         thickness = float(data[f"{name}/spacingZ"])
         corner = data[f"{name}/corner"]
@@ -283,15 +285,20 @@ class Plans:
         self.row, self.size, self.spread, self.seed, self.zoom = row, size, spread, seed, zoom
         self.cubes, self.scans, self.phantoms = sources
         self.kinds = [k for k, n in recipe.items() for _ in range(n)]
+        weights = np.array([c.weight for c in self.cubes])
+        self.cube_share = weights / weights.sum()
 
     def choose(self, things):
         return things[self.rng.integers(len(things))]
+
+    def choose_cube(self):
+        return self.cubes[self.rng.choice(len(self.cubes), p=self.cube_share)]
 
     def pick(self, kind):
         """Source, what to show of it, where that lies from the middle of the patch, range of zoom."""
         rng, spread = self.rng, self.spread
         if kind.startswith("cube"):
-            cube = self.choose(self.cubes)
+            cube = self.choose_cube()
             if kind == "cube":
                 return cube, cube.nodules[0, :3], rng.uniform(-spread, spread, 3), (0.6, 1.9)
             if len(cube.hard):
@@ -339,7 +346,7 @@ class Plans:
         A real nodule; or in one of four the same seam around no nodule, so that a seam alone means nothing.
         """
         rng = self.rng
-        cube = self.choose(self.cubes)
+        cube = self.choose_cube()
         nodule, real = cube.nodules[0], rng.random() < 0.75
         factor = np.clip(math.exp(rng.uniform(math.log(3.2), math.log(28))) / nodule[3], 0.3, 1.7)
         matrix, size, at = random_rotation(rng, 180) / factor, nodule[3] * factor, np.zeros(3)

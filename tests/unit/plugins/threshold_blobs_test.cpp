@@ -58,8 +58,8 @@ struct Chest {
     for (int a = 0; a < 3; ++a) {
       volume.size[a] = size;
       volume.spacing_mm[a] = spacingMm;
-      volume.direction[4 * a] = 1;
     }
+    volume.direction[0] = volume.direction[4] = volume.direction[8] = 1;
     volume.origin_mm[0] = -100;  // places must be told in patient space
     volume.padding_hu = -1024;
   }

@@ -5,8 +5,8 @@
 // Activations are float or bfloat16. Of the latter sums of inputs and factors are rounded to bfloat16, too, and the
 // products added up in float: twice as many products an instruction.
 //
-// Memory: the factors that the weights become are 64 / 27 times as many, of 4 or 2 bytes. Scratch is 0.5 MiB for each thread, more where
-// a few tiles of many channels need more.
+// Memory: the factors that the weights become are 64 / 27 times as many, of 4 or 2 bytes. Scratch is 0.5 MiB for each
+// thread, more where a few tiles of many channels need more.
 //
 // Error: along an axis, the magnitudes behind a result grow from |d| |g| to at most
 //   2 max|d| (|g0| + (|g0| + |g1| + |g2|) / 2 * 2) <= 4 max|d| (|g0| + |g1| + |g2|),

@@ -47,23 +47,15 @@ inline void store(float* to, V v) {
   __builtin_memcpy(to, &v, sizeof v);
 }
 
-// What multiply() takes at once of a tile's channels.
-template <class T>
-struct ChannelsOf {
-  using Type = T;
-};
-
-template <class V>
-inline void addProduct(V& sum, float x, V u) {
-  sum += x * u;
+// Adds the products of a tile's channel and its factors, of an A and, where kTwo, a B of columns.
+template <bool kTwo, class A, class B>
+inline void addProducts(const float* v, A ua, B ub, A& a, B& b) {
+  const float x = *v;
+  a += x * ua;
+  if constexpr (kTwo) b += x * ub;
 }
 
 #if defined(__AVX512BF16__)
-template <>
-struct ChannelsOf<uint16_t> {
-  using Type = int32_t;
-};
-
 // Of an instruction: GCC 12 warns of its header's forms without one.
 inline constexpr __mmask16 kAll = 0xffff;
 
@@ -86,11 +78,23 @@ inline void store(uint16_t* to, __m256 v) {
   __builtin_memcpy(to, &halves, sizeof halves);
 }
 
-inline void addProduct(__m512& sum, int32_t x, __m512 u) {
-  sum = _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(u), reinterpret_cast<__m512bh>(_mm512_set1_epi32(x)));
+inline __m512 dot(__m512 sum, __m512 x, __m512 u) {
+  return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(x), reinterpret_cast<__m512bh>(u));
 }
-inline void addProduct(__m256& sum, int32_t x, __m256 u) {
-  sum = _mm256_dpbf16_ps(sum, reinterpret_cast<__m256bh>(u), reinterpret_cast<__m256bh>(_mm256_set1_epi32(x)));
+inline __m256 dot(__m256 sum, __m256 x, __m256 u) {
+  return _mm256_dpbf16_ps(sum, reinterpret_cast<__m256bh>(x), reinterpret_cast<__m256bh>(u));
+}
+
+// Of two channels. They are spread out once: that takes as long as a product unless it comes from memory.
+template <bool kTwo, class B>
+inline void addProducts(const uint16_t* v, __m512 ua, B ub, __m512& a, B& b) {
+  const __m512 x = _mm512_set1_ps(loadBits<float>(v));
+  a = dot(a, x, ua);
+  if constexpr (kTwo) b = dot(b, loadBits<B>(&x), ub);
+}
+template <bool kTwo>
+inline void addProducts(const uint16_t* v, __m256 ua, __m256, __m256& a, __m256&) {
+  a = dot(a, _mm256_set1_ps(loadBits<float>(v)), ua);
 }
 #endif
 
@@ -168,11 +172,7 @@ inline void multiplyRows(const T* v, int64_t channels, const T* u, float* m) {
     B ub{};
     if constexpr (kTwo) ub = loadBits<B>(u + kLanes<A> * kStep);
 #pragma GCC unroll 16  // sums stay in registers
-    for (int r = 0; r < kRows; ++r) {
-      const auto x = loadBits<typename ChannelsOf<T>::Type>(v + r * channels + c);
-      addProduct(a[r], x, ua);
-      if constexpr (kTwo) addProduct(b[r], x, ub);
-    }
+    for (int r = 0; r < kRows; ++r) addProducts<kTwo>(v + r * channels + c, ua, ub, a[r], b[r]);
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {

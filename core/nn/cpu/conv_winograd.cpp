@@ -5,11 +5,14 @@
 #include <atomic>
 #include <cstring>
 #include <new>
+#include <type_traits>
 
 #include <omp.h>
 
 #include "core/memory_pages.h"
+#include "core/nn/cpu/bfloat16.h"
 #include "core/nn/cpu/loop_function.h"
+#include "core/nn/cpu/pieces.h"
 #include "core/nn/cpu/winograd_kernels.h"
 #include "core/nn/passes/fuse.h"
 #include "core/parallel.h"
@@ -21,13 +24,26 @@ constexpr int64_t kAxis = 4;                                               // pr
 constexpr int64_t kProducts = kAxis * kAxis * kAxis, kTaps = 27;           // of a tile, of a voxel
 constexpr std::array<int64_t, kAxis> kNear{0, 1, 2, 1}, kFar{2, 2, 1, 3};  // planes of each product along z
 
-const WinogradKernels& loops() {
+template <class T>
+const WinogradKernels<T>& loops();
+
+template <>
+const WinogradKernels<float>& loops() {
 #if defined(__x86_64__)
   static const bool wide = __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512vl") != 0;
   if (wide) return winogradKernels512();
 #endif
   return winogradKernels256();
 }
+
+template <>
+const WinogradKernels<uint16_t>& loops() {
+  return *winogradKernelsBf16();
+}
+
+// Of what is stored as T.
+float asFloat(float v) { return v; }
+float asFloat(uint16_t bits) { return toFloat(Bfloat16{bits}); }
 
 int64_t roundUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
@@ -54,26 +70,27 @@ std::array<double, kProducts> factorsOf(const float* weights) {
   return all;
 }
 
+template <class T>
 class WinogradConvolution {
  public:
-  WinogradConvolution(const OpCall& call, const Convolution& c, LoopFunction activation)
+  WinogradConvolution(const OpCall& call, const Convolution& c, LoopFunction activation, Type output)
       : m_convolution(c),
         m_activation(activation),
         m_residual(call.has(kResidualInput)),
+        m_output(output),
+        m_channels(roundUp(c.input.c, kWinogradStep<T>)),
         m_columns(columnsOf(c)),
         m_tiles(tilesOf(c)),
         m_bias(static_cast<size_t>(m_columns), 0.0F) {
     if (call.has(2)) std::copy_n(call.floats(2), c.outputChannels, m_bias.begin());
     const int64_t threads = omp_get_max_threads(), all = tileCount();
-    m_tilesPerBlock = std::min(tilesInCache(c), roundUp((all + threads - 1) / threads, loops().tilesAtOnce));
+    m_tilesPerBlock = std::min(tilesInCache(c), roundUp((all + threads - 1) / threads, loops<T>().tilesAtOnce));
     m_blocks = (all + m_tilesPerBlock - 1) / m_tilesPerBlock;
     m_workers = std::min(threads, m_blocks);
     transformWeights(call.floats(1));
   }
 
-  size_t weightBytes() const {
-    return static_cast<size_t>(kProducts * m_convolution.input.c * m_columns) * sizeof(float);
-  }
+  size_t weightBytes() const { return static_cast<size_t>(kProducts * m_channels * m_columns) * sizeof(T); }
   size_t scratchBytes() const { return static_cast<size_t>(m_workers * Scratch(*this).numbers) * sizeof(float); }
 
   /// Which worker takes which block does not matter to the result.
@@ -82,21 +99,24 @@ class WinogradConvolution {
     const Scratch layout(*this);
     parallelFor(m_workers, [&](int64_t worker) {
       float* scratch = static_cast<float*>(a.scratch) + worker * layout.numbers;
+      if (m_channels > m_convolution.input.c) std::fill(scratch, scratch + layout.m, 0.0F);
       std::fill(scratch + layout.zeros, scratch + layout.numbers, 0.0F);
       for (int64_t block = next++; block < m_blocks; block = next++) runBlock(a, block, layout, scratch);
     });
   }
 
  private:
-  /// What a worker needs for a block, as offsets: sums of inputs, one product's results, outputs, and a row of zeros.
+  /// What a worker needs for a block, as offsets in floats: sums of inputs, one product's results, outputs, and a row
+  /// of zeros.
   struct Scratch {
     explicit Scratch(const WinogradConvolution& w)
-        : strideV(roundUp(w.m_tilesPerBlock * w.m_convolution.input.c, kWinogradGap) + kWinogradGap),
-          strideM(w.m_tilesPerBlock * std::min(loops().panel, w.m_columns) + kWinogradGap),
-          m(kWinogradPositions * strideV),
+        : strideV(apart<T>(w.m_tilesPerBlock * w.m_channels)),
+          strideM(apart<float>(w.m_tilesPerBlock * std::min(loops<T>().panel, w.m_columns))),
+          m(kWinogradPositions * strideV / kWinogradStep<T>),
           y(m + kWinogradPositions * strideM),
-          zeros(y + roundUp(w.m_tilesPerBlock * kWinogradOutputs * w.m_columns, kWinogradGap)),
-          numbers(zeros + roundUp(w.m_convolution.input.space[2] * w.m_convolution.input.c, kWinogradGap)) {}
+          zeros(y + roundUp(w.m_tilesPerBlock * kWinogradOutputs * w.m_columns, kLine<float>)),
+          numbers(zeros +
+                  roundUp(w.m_convolution.input.space[2] * w.m_convolution.input.c, kLine<T>) / kWinogradStep<T>) {}
     int64_t strideV, strideM, m, y, zeros, numbers;
   };
 
@@ -107,7 +127,16 @@ class WinogradConvolution {
     int64_t tiles;
   };
 
-  static int64_t columnsOf(const Convolution& c) { return roundUp(c.outputChannels, loops().panel / 4); }
+  template <class U>
+  static constexpr int64_t kLine = 64 / sizeof(U);  ///< of the cache
+  // Values of neighbouring positions are a cache line more apart than they need: numbers of the same place that were
+  // 4 KiB apart would push each other out.
+  template <class U>
+  static int64_t apart(int64_t count) {
+    return roundUp(count, kLine<U>) + kLine<U>;
+  }
+
+  static int64_t columnsOf(const Convolution& c) { return roundUp(c.outputChannels, loops<T>().panel / 4); }
   static Int3 tilesOf(const Convolution& c) {
     Int3 tiles{};
     for (int a = 0; a < 3; ++a) tiles[a] = (c.window.output[a] + 1) / 2;
@@ -117,8 +146,9 @@ class WinogradConvolution {
   // more than multiplying by them.
   static int64_t tilesInCache(const Convolution& c) {
     constexpr int64_t kBytes = 1 << 19;
-    const int64_t each = kWinogradPositions * (c.input.c + loops().panel) + kWinogradOutputs * columnsOf(c);
-    const int64_t unit = loops().tilesAtOnce;
+    const int64_t each =
+        kWinogradPositions * (c.input.c / kWinogradStep<T> + loops<T>().panel) + kWinogradOutputs * columnsOf(c);
+    const int64_t unit = loops<T>().tilesAtOnce;
     return std::max<int64_t>(kBytes / 4 / each / unit, 2) * unit;
   }
 
@@ -136,53 +166,64 @@ class WinogradConvolution {
     }
   }
 
-  /// Product along z, panel, position, input channel, column.
+  static T rounded(double factor) {
+    if constexpr (std::is_same_v<T, float>)
+      return static_cast<float>(factor);
+    else
+      return fromFloat<Bfloat16>(static_cast<float>(factor)).bits;
+  }
+
+  /// Product along z, panel, position, input channel, column; channels that are multiplied at once lie together.
   void transformWeights(const float* weights) {
-    m_factors = std::static_pointer_cast<float>(allocatePages(weightBytes()));
+    m_factors = std::static_pointer_cast<T>(allocatePages(weightBytes()));
     if (!m_factors) throw std::bad_alloc();
-    const int64_t in = m_convolution.input.c, panel = loops().panel;
+    constexpr int64_t kStep = kWinogradStep<T>;
+    const int64_t in = m_convolution.input.c, panel = loops<T>().panel;
     parallelFor(m_convolution.outputChannels, [&](int64_t o) {
       const int64_t begin = o / panel * panel, width = std::min(panel, m_columns - begin);
       for (int64_t i = 0; i < in; ++i) {
         const auto factors = factorsOf(weights + (o * in + i) * kTaps);
         for (int64_t p = 0; p < kProducts; ++p)
-          factorsAt(p / kWinogradPositions, begin, p % kWinogradPositions)[i * width + o - begin] =
-              static_cast<float>(factors[static_cast<size_t>(p)]);
+          factorsAt(p / kWinogradPositions, begin,
+                    p % kWinogradPositions)[(i / kStep * width + o - begin) * kStep + i % kStep] =
+              rounded(factors[static_cast<size_t>(p)]);
       }
     });
   }
-  float* factorsAt(int64_t z, int64_t column, int64_t position) const {
-    const int64_t in = m_convolution.input.c, width = std::min(loops().panel, m_columns - column);
-    return m_factors.get() + (z * m_columns + column) * kWinogradPositions * in + position * in * width;
+  T* factorsAt(int64_t z, int64_t column, int64_t position) const {
+    const int64_t width = std::min(loops<T>().panel, m_columns - column);
+    return m_factors.get() + ((z * m_columns + column) * kWinogradPositions + position * width) * m_channels;
   }
 
   void runBlock(const Arguments& a, int64_t block, const Scratch& layout, float* scratch) const {
     const int64_t first = block * m_tilesPerBlock, tiles = std::min(m_tilesPerBlock, tileCount() - first);
-    float *v = scratch, *m = scratch + layout.m, *y = scratch + layout.y;
+    T* v = reinterpret_cast<T*>(scratch);
+    const T* zeros = reinterpret_cast<const T*>(scratch + layout.zeros);
+    float *m = scratch + layout.m, *y = scratch + layout.y;
     for (int z = 0; z < kAxis; ++z) {
       forRuns(first, tiles, [&](const Run& run, int64_t t) {
-        loops().transformInput(rowOf(a.in<float>(0), run, z, scratch + layout.zeros), z == 1,
-                               v + t * m_convolution.input.c, layout.strideV);
+        loops<T>().transformInput(rowOf(a.in<T>(0), run, z, zeros), z == 1, v + t * m_channels, layout.strideV,
+                                  m_channels);
       });
-      for (int64_t column = 0; column < m_columns; column += loops().panel) {
-        const int64_t columns = std::min(loops().panel, m_columns - column);
+      for (int64_t column = 0; column < m_columns; column += loops<T>().panel) {
+        const int64_t columns = std::min(loops<T>().panel, m_columns - column);
         for (int64_t p = 0; p < kWinogradPositions; ++p)
-          loops().multiply(v + p * layout.strideV, tiles, m_convolution.input.c, factorsAt(z, column, p), columns,
-                           m + p * layout.strideM);
-        loops().transformOutput(m, layout.strideM, tiles, columns, z, m_bias.data() + column, y + column, m_columns);
+          loops<T>().multiply(v + p * layout.strideV, tiles, m_channels, factorsAt(z, column, p), columns,
+                              m + p * layout.strideM);
+        loops<T>().transformOutput(m, layout.strideM, tiles, columns, z, m_bias.data() + column, y + column, m_columns);
       }
     }
     forRuns(first, tiles, [&](const Run& run, int64_t t) { finish(a, run, y + t * kWinogradOutputs * m_columns); });
   }
 
-  WinogradRow rowOf(const float* x, const Run& run, int z, const float* zeros) const {
+  WinogradRow<T> rowOf(const T* x, const Run& run, int z, const T* zeros) const {
     const Shape5& in = m_convolution.input;
     const Int3& pad = m_convolution.window.padBegin;
     const auto row = [&](int64_t k, int64_t j) {
       const bool inside = k >= 0 && k < in.space[0] && j >= 0 && j < in.space[1];
       return inside ? x + ((run.image * in.space[0] + k) * in.space[1] + j) * in.space[2] * in.c : zeros;
     };
-    WinogradRow rows{{}, {}, in.space[2], in.c, 2 * run.at[2] - pad[2], run.tiles};
+    WinogradRow<T> rows{{}, {}, in.space[2], in.c, 2 * run.at[2] - pad[2], run.tiles};
     for (int64_t j = 0; j < kAxis; ++j) {
       const int64_t y = 2 * run.at[1] - pad[1] + j;
       rows.near[j] = row(2 * run.at[0] - pad[0] + kNear[z], y);
@@ -196,12 +237,15 @@ class WinogradConvolution {
     const int64_t channels = m_convolution.outputChannels;
     if (m_residual)
       forVoxels(run, y, [&](float* voxel, int64_t index) {
-        const float* residual = a.in<float>(kResidualInput) + index;
-        for (int64_t c = 0; c < channels; ++c) voxel[c] += residual[c];
+        const T* residual = a.in<T>(kResidualInput) + index;
+        for (int64_t c = 0; c < channels; ++c) voxel[c] += asFloat(residual[c]);
       });
     if (m_activation) m_activation(y, y, run.tiles * kWinogradOutputs * m_columns);
     forVoxels(run, y, [&](const float* voxel, int64_t index) {
-      std::memcpy(a.out<float>(0) + index, voxel, static_cast<size_t>(channels) * sizeof(float));
+      if (m_output == Type::f32)
+        std::memcpy(a.out<float>(0) + index, voxel, static_cast<size_t>(channels) * sizeof(float));
+      else
+        narrow(voxel, a.outputs[0], m_output, index, channels);
     });
   }
 
@@ -225,18 +269,27 @@ class WinogradConvolution {
   Convolution m_convolution;
   LoopFunction m_activation;
   bool m_residual;
-  int64_t m_columns;  ///< output channels, and zeros behind them up to a quarter of a panel
+  Type m_output;
+  int64_t m_channels;  ///< of the input, and zeros behind them up to what is multiplied at once
+  int64_t m_columns;   ///< output channels, and zeros behind them up to a quarter of a panel
   Int3 m_tiles;
   std::vector<float> m_bias;
-  std::shared_ptr<float> m_factors;
+  std::shared_ptr<T> m_factors;
   int64_t m_tilesPerBlock = 0, m_blocks = 0, m_workers = 0;
 };
+
+// Products of bfloat16 on vectors. Processors that have them on matrices are faster with oneDNN.
+bool multipliesPairs() {
+  return dnnl::get_effective_cpu_isa() == dnnl::cpu_isa::avx512_core_bf16 && winogradKernelsBf16() != nullptr;
+}
 
 bool suits(const OpCall& call, const Convolution& c, const ValueType& output) {
   const Window& w = c.window;
   const Int3 ones{1, 1, 1};
   if (w.kernel != Int3{3, 3, 3} || w.stride != ones || w.dilation != ones || c.groups != 1) return false;
-  if (call.input(0).type.type != Type::f32 || output.type != Type::f32 || elementCount(output.shape) == 0) return false;
+  const Type type = call.input(0).type.type;
+  if (type != Type::f32 && !(type == Type::bf16 && multipliesPairs())) return false;
+  if (elementCount(output.shape) == 0) return false;
   if (call.has(kResidualInput) && call.input(kResidualInput).value) return false;
   return c.input.c >= kWinogradLeastChannels;
 }
@@ -254,6 +307,9 @@ double tapsInside(const Convolution& c, int axis) {
 // tile takes as long for each sum of inputs as for 12 multiplications, and for each sum of results as for 6. Reading
 // the factors from far and what too few tiles leave idle of up to 16 threads takes as long as 96 tiles. A margin covers
 // what oneDNN does better. Neither the batch nor the number of threads is part of it: they must not decide about bits.
+// bfloat16 halves the time of the products on both sides and of most of what is around them: the same rule. Measured on
+// one core with AVX-512 BF16, 66 shapes of 3 to 320 channels and up to 16 voxels an axis: 1.0 to 2.4 times as fast as
+// oneDNN in all of the 30 that it takes.
 bool pays(const Convolution& c) {
   constexpr double kInput = 12, kOutput = 6, kFewTiles = 96, kMargin = 1.2;
   const auto in = static_cast<double>(c.input.c), columns = static_cast<double>(roundUp(c.outputChannels, 8));
@@ -267,20 +323,26 @@ bool pays(const Convolution& c) {
   return kMargin * products < direct;
 }
 
+template <class T>
+Step stepOf(const OpCall& call, const Convolution& convolution, LoopFunction activation, Type output) {
+  const auto w = std::make_shared<const WinogradConvolution<T>>(call, convolution, activation, output);
+  Step step;
+  step.weightBytes = w->weightBytes();
+  step.scratchBytes = w->scratchBytes();
+  step.kernel = fmt::format("winograd 2x2x2:{} bit{}", 16 * loops<T>().panel, std::is_same_v<T, float> ? "" : ", bf16");
+  if (call.has(kResidualInput)) step.inPlace = static_cast<int>(kResidualInput);
+  step.run = [w](const Arguments& a) { w->run(a); };
+  return step;
+}
+
 }  // namespace
 
 std::optional<Step> winogradStep(const OpCall& call, const Convolution& convolution, const ValueType& output) {
   if (!suits(call, convolution, output) || !pays(convolution)) return std::nullopt;
   const auto activation = fusedLoop(call);
   if (!activation) return std::nullopt;
-  const auto w = std::make_shared<const WinogradConvolution>(call, convolution, *activation);
-  Step step;
-  step.weightBytes = w->weightBytes();
-  step.scratchBytes = w->scratchBytes();
-  step.kernel = fmt::format("winograd 2x2x2:{} bit", 16 * loops().panel);
-  if (call.has(kResidualInput)) step.inPlace = static_cast<int>(kResidualInput);
-  step.run = [w](const Arguments& a) { w->run(a); };
-  return step;
+  if (call.input(0).type.type == Type::f32) return stepOf<float>(call, convolution, *activation, output.type);
+  return stepOf<uint16_t>(call, convolution, *activation, output.type);
 }
 
 }  // namespace lynceus::nn::cpu

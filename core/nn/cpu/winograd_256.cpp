@@ -3,8 +3,8 @@
 
 namespace lynceus::nn::cpu {
 
-const WinogradKernels& winogradKernels256() {
-  static constexpr WinogradKernels kLoops = kWinogradKernels<8, 6>;  // 12 of 16 registers hold sums
+const WinogradKernels<float>& winogradKernels256() {
+  static constexpr WinogradKernels<float> kLoops = kWinogradKernels<float, 8, 6>;  // 12 of 16 registers hold sums
   return kLoops;
 }
 

@@ -3,8 +3,8 @@
 
 namespace lynceus::nn::cpu {
 
-const WinogradKernels& winogradKernels512() {
-  static constexpr WinogradKernels kLoops = kWinogradKernels<16, 12>;  // 24 of 32 registers hold sums
+const WinogradKernels<float>& winogradKernels512() {
+  static constexpr WinogradKernels<float> kLoops = kWinogradKernels<float, 16, 12>;  // 24 of 32 registers hold sums
   return kLoops;
 }
 

@@ -4,6 +4,9 @@
 //   y0 = m0 + m1 + m2,  y1 = m1 - m2 - m3                        (Winograd; Lavin and Gray 2016, section 4.1)
 // The four products along z follow one after the other, so that those of y and x, 16 positions, stay in the cache.
 // Every element is added up in the same order whatever the width and wherever its tile lies: the same bits.
+//
+// T is what input, its sums and factors are stored as: float, or uint16_t, the upper half of a float (bfloat16). Of the
+// latter two neighbouring channels are multiplied at once.
 #pragma once
 
 #include <cstdint>
@@ -13,29 +16,32 @@ namespace lynceus::nn::cpu {
 inline constexpr int64_t kWinogradPositions = 16;      ///< products of a tile along y and x
 inline constexpr int64_t kWinogradOutputs = 8;         ///< voxels of a tile's result
 inline constexpr int64_t kWinogradLeastChannels = 16;  ///< of the input
-/// Values of neighbouring positions in scratch are a cache line more apart than they need: numbers of the same place
-/// that were 4 KiB apart would push each other out.
-inline constexpr int64_t kWinogradGap = 16;
+/// Channels of T that are multiplied at once.
+template <class T>
+inline constexpr int64_t kWinogradStep = sizeof(float) / sizeof(T);
 
 /// Tiles that are neighbours along x. A product along z takes two planes of the input, of each the same four rows;
 /// those outside of the image are rows of zeros.
+template <class T>
 struct WinogradRow {
-  const float *near[4], *far[4];  ///< `size` voxels of `channels` numbers each
+  const T *near[4], *far[4];  ///< `size` voxels of `channels` numbers each
   int64_t size, channels;
   int64_t begin;  ///< x of the first tile's first voxel: negative in the padding, which is zero
   int64_t tiles;
 };
 
+template <class T>
 struct WinogradKernels {
   int64_t tilesAtOnce;  ///< of multiply(): numbers of tiles that are multiples of it run best
   int64_t panel;        ///< most columns of multiply(); columns are multiples of a quarter of it
 
-  /// Writes position p of tile t and channel c to v[p * stride + t * channels + c], of near + far where `adds`, else of
+  /// Writes position p of tile t and channel c to v[p * stride + t * pitch + c], of near + far where `adds`, else of
   /// near - far.
-  void (*transformInput)(const WinogradRow& row, bool adds, float* v, int64_t stride);
+  void (*transformInput)(const WinogradRow<T>& row, bool adds, T* v, int64_t stride, int64_t pitch);
 
-  /// m (tiles x columns) = v (tiles x channels) * u (channels x columns). All are dense.
-  void (*multiply)(const float* v, int64_t tiles, int64_t channels, const float* u, int64_t columns, float* m);
+  /// m (tiles x columns) = v (tiles x channels) * u (channels x columns). All are dense; of u, the kWinogradStep
+  /// numbers of a column that are multiplied at once lie together. channels is a multiple of kWinogradStep.
+  void (*multiply)(const T* v, int64_t tiles, int64_t channels, const T* u, int64_t columns, float* m);
 
   /// Adds what the z-th product of the 16 positions m[p * stride + t * columns + c] contributes to
   /// y[(t * 8 + voxel) * strideY + c]; z = 0 begins with the bias.
@@ -43,8 +49,10 @@ struct WinogradKernels {
                           float* y, int64_t strideY);
 };
 
-const WinogradKernels& winogradKernels256();
+const WinogradKernels<float>& winogradKernels256();
 /// Only where the processor has AVX-512 F and VL; others run winogradKernels256().
-const WinogradKernels& winogradKernels512();
+const WinogradKernels<float>& winogradKernels512();
+/// Only where the processor has AVX-512 BF16; nullptr where the compiler knows of no such thing.
+const WinogradKernels<uint16_t>* winogradKernelsBf16();
 
 }  // namespace lynceus::nn::cpu

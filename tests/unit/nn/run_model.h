@@ -10,7 +10,8 @@
 namespace lynceus::test {
 
 inline Expected<std::vector<nn::Tensor>> runModel(const OnnxBuilder& model, const char* device,
-                                                  const std::vector<nn::NamedTensor>& inputs) {
+                                                  const std::vector<nn::NamedTensor>& inputs,
+                                                  const compute::CompileOptions& options = {}) {
   const auto graph = nn::parseOnnx(model.bytes(), "test");
   if (!graph) return passError(graph);
   std::map<std::string, nn::Shape> shapes;
@@ -19,7 +20,7 @@ inline Expected<std::vector<nn::Tensor>> runModel(const OnnxBuilder& model, cons
     shapes[input.name] = input.tensor.shape;
     tensors.push_back(input.tensor);
   }
-  auto executable = (*compute::openDevice(device))->compile(*graph, shapes);
+  auto executable = (*compute::openDevice(device))->compile(*graph, shapes, options);
   if (!executable) return passError(executable);
   return (*executable)->run(tensors);
 }

@@ -165,16 +165,17 @@ class Fuser {
     absorbQuantize(add);
   }
 
-  static bool isNearest(const Node& node) {
-    const auto mode = node.attributes.find("mode");
-    const auto* text = mode == node.attributes.end() ? nullptr : std::get_if<std::string>(&mode->second);
-    return !text || *text == "nearest";
+  // True for a Resize whose every number is one of its input: extrapolation_value is real, no integer.
+  bool onlyChooses(const Node& resize) const {
+    const OpCall call = m_resolved.call(resize);
+    return call.text("mode", "nearest") == "nearest" &&
+           call.text("coordinate_transformation_mode", "") != "tf_crop_and_resize";
   }
 
   void passIntegersOn(Node& node) {
     static constexpr const char* kMovers[] = {"MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"};
     const bool oneInput = std::find(std::begin(kMovers), std::end(kMovers), node.op) != std::end(kMovers) ||
-                          (node.op == "Resize" && isNearest(node));
+                          (node.op == "Resize" && onlyChooses(node));
     if ((!oneInput && node.op != "Concat") || node.outputs.size() != 1) return;
     const auto output = quantizedNext(node.outputs[0]);
     const size_t count = oneInput ? 1 : node.inputs.size();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/nn/attribute_types.h"
 #include "core/nn/passes/expand_quantized.h"
 #include "core/nn/reference/kernel.h"
 
@@ -180,9 +181,9 @@ class Resolver {
     if (upstreamFailed(node)) return false;  // its own trouble, if any, cannot be known
     const reference::Kernel& kernel = *reference::kernels().find(node.op, m_out.graph.opset);
     const OpCall call = m_out.call(node);
+    if (auto ok = checkAttributeTypes(node); !ok) return call.refuse("{}", ok.error().message);
     if (auto ok = checkInputs(call, kernel); !ok) return passError(ok);
     auto types = kernel.infer(call);
-    if (!call.badAttribute().empty()) return call.refuse("attribute {} has the wrong type", call.badAttribute());
     if (!types) return passError(types);
     if (auto ok = setTypes(call, *types); !ok) return passError(ok);
     if (!canFold(call, kernel, *types)) return false;

@@ -58,7 +58,7 @@ Step makeStep(const OpCall& call, const PrimitiveDesc& pd, const memory::desc& g
 
 Expected<void> requireConstantWeights(const OpCall& call) {
   if (call.isDynamic(1) || call.isDynamic(2))
-    return call.refuse("weights that depend on the input cannot run on the cpu");
+    return call.refuse("its weights are computed while it runs: export the network with constant weights");
   return {};
 }
 

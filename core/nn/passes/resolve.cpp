@@ -56,7 +56,10 @@ class Resolver {
   Expected<void> resolve(const std::map<std::string, Shape>& inputShapes) {
     if (auto ok = fixInputs(inputShapes); !ok) return ok;
     removeDeadCode(m_out.graph);
-    for (const auto& [name, tensor] : m_out.graph.constants) m_out.types[name] = {tensor.shape, tensor.type()};
+    for (const auto& [name, tensor] : m_out.graph.constants) {
+      m_out.types[name] = {tensor.shape, tensor.type()};
+      m_narrow.insert(name);
+    }
     collectNeeded();
     std::vector<Node> kept;
     for (const Node& original : m_out.graph.nodes)
@@ -239,6 +242,8 @@ class Resolver {
     if (op == "Shape" || op == "Size" || op == "Constant") return true;  // as large as the file, at most
     for (size_t i = 0; i < call.inputCount(); ++i)
       if (call.isDynamic(i)) return false;
+    // So is what widens weights, once: kernels want them constant, however many there are.
+    if ((op == "DequantizeLinear" || op == "Cast") && m_narrow.erase(call.node().inputs[0]) != 0) return true;
     double work = kernel.work ? kernel.work(call, types) : 0;
     for (const ValueType& type : types) work += static_cast<double>(elementCount(type.shape));
     for (size_t i = 0; i < call.inputCount(); ++i)
@@ -253,6 +258,7 @@ class Resolver {
   std::vector<Node> m_visited;     // without attributes
   std::vector<NodeProblem> m_problems;
   double m_foldingWork = 0;
+  std::set<std::string> m_narrow;  // constants of the file that nothing has widened yet
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "core/nn/cast_like.h"
 #include "core/nn/inline_branches.h"
+#include "core/nn/node_names.h"
 #include "core/nn/onnx_tensor.h"
 #include "core/nn/registry.h"
 
@@ -63,6 +64,7 @@ class Importer {
   Expected<Graph> import() {
     if (auto ok = inlineBranches(*m_model.mutable_graph()); !ok)
       return makeError(ok.error().code, "{}: {}", m_file, ok.error().message);
+    nameNodes(*m_model.mutable_graph());
     for (const auto step : {&Importer::readOpset, &Importer::readConstants, &Importer::readInputs, &Importer::readNodes,
                             &Importer::sortNodes, &Importer::readOutputs})
       if (auto ok = (this->*step)(); !ok) return passError(ok);
@@ -130,14 +132,9 @@ class Importer {
   }
 
   Expected<void> readNodes() {
-    std::set<std::string> names;
     for (int i = 0; i < m_model.graph().node_size(); ++i) {
       const auto& proto = m_model.graph().node(i);
-      Node node;
-      node.op = proto.op_type();
-      if (!proto.domain().empty() && proto.domain() != "ai.onnx") node.op = proto.domain() + "." + node.op;
-      node.name = proto.name().empty() ? fmt::format("{}#{}", node.op, i) : proto.name();
-      if (!names.insert(node.name).second) names.insert(node.name += fmt::format("#{}", i));  // so that errors find it
+      Node node{proto.name(), operatorName(proto), {}, {}, {}};
       node.inputs.assign(proto.input().begin(), proto.input().end());
       node.outputs.assign(proto.output().begin(), proto.output().end());
       for (const auto& a : proto.attribute())

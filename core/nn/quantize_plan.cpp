@@ -64,7 +64,7 @@ class Planner {
     return low && low->isFloat() && low->size() == 1 && low->floats()[0] >= 0;
   }
 
-  bool keepsFloat(const onnx::NodeProto& node) const { return m_plan.keepFloat.count(nodeName(node)) != 0; }
+  bool keepsFloat(const onnx::NodeProto& node) const { return m_plan.keepFloat.count(node.name()) != 0; }
 
   void visit(int at) {
     const onnx::NodeProto& node = m_graph.node(at);
@@ -159,10 +159,6 @@ GraphIndex::GraphIndex(const onnx::GraphProto& graph) {
 int GraphIndex::onlyReader(const std::string& value) const {
   const auto it = readers.find(value);
   return it != readers.end() && it->second.size() == 1 && !outputs.count(value) ? it->second[0] : -1;
-}
-
-std::string nodeName(const onnx::NodeProto& node) {
-  return node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
 }
 
 const onnx::AttributeProto* findAttribute(const onnx::NodeProto& node, const std::string& name) {

@@ -273,7 +273,8 @@ void addQuantize(CLI::App& app, int& exitCode) {
   command->add_option("--tiles", options->tiles, "tiles of all studies together")
       ->check(CLI::Range(2, 100000))
       ->capture_default_str();
-  command->add_option("--keep-float", options->keepFloat, "nodes that stay float32, by name");
+  command->add_option("--keep-float", options->keepFloat,
+                      "nodes that stay float32, by the names that `lynceus models check` prints");
   command->add_option("--report", options->report, "JSON file of all figures");
   command->add_option("--device", options->device, "auto, cpu or reference")->capture_default_str();
   addThreadsOption(*command);

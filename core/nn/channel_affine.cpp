@@ -13,6 +13,16 @@ ChannelAffine batchNormAffine(const std::array<std::vector<float>, 4>& p, float 
   return a;
 }
 
+std::optional<ChannelAffine> batchNormAffine(const OpCall& call) {
+  std::array<std::vector<float>, 4> parameters;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const auto values = call.constantFloats(i + 1);
+    if (!values) return std::nullopt;
+    parameters[i] = *values;
+  }
+  return batchNormAffine(parameters, call.real("epsilon", 1e-5F));
+}
+
 void multiplyInto(const ChannelAffine& affine, bool transposed, Tensor& weights, Tensor& bias) {
   const auto channels = static_cast<int64_t>(affine.scale.size());
   const int64_t perGroup = transposed ? weights.shape[1] : weights.shape[0];

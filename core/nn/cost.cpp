@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "core/nn/einsum.h"
 #include "core/nn/passes/fuse.h"
 #include "core/nn/passes/fuse_quantized.h"
 
@@ -97,38 +98,10 @@ double productFlops(const OpCall& call, const ValueType& output) {
   return 2 * count(output.shape) * static_cast<double>(inner);
 }
 
-// The sizes of all labels of an equation such as "bhid,bhjd->bhij", multiplied: how often its innermost statement
-// runs. Dimensions under "..." are labels too, counted from the right, as they broadcast.
-double einsumIterations(const OpCall& call) {
-  std::map<std::string, int64_t> sizes;
-  std::string equation = call.text("equation", "");
-  equation.erase(std::remove(equation.begin(), equation.end(), ' '), equation.end());
-  const std::string terms = equation.substr(0, equation.find("->"));
-  size_t begin = 0;
-  for (size_t operand = 0; operand < call.inputCount() && begin <= terms.size(); ++operand) {
-    const std::string term = terms.substr(begin, std::min(terms.find(',', begin), terms.size()) - begin);
-    begin += term.size() + 1;
-    std::vector<std::string> labels;
-    const bool dots = term.find("...") != std::string::npos;
-    const size_t letters = term.size() - (dots ? 3 : 0), rank = call.shape(operand).size();
-    for (size_t i = 0; i < term.size(); ++i) {
-      if (term[i] != '.') {
-        labels.emplace_back(1, term[i]);
-      } else if (dots && i == term.find("...")) {
-        for (size_t hidden = rank > letters ? rank - letters : 0; hidden > 0; --hidden)
-          labels.push_back(fmt::format(".{}", hidden));
-      }
-    }
-    for (size_t d = 0; d < std::min(rank, labels.size()); ++d)
-      sizes[labels[d]] = std::max(sizes[labels[d]], call.shape(operand)[d]);
-  }
-  double iterations = 1;
-  for (const auto& [label, size] : sizes) iterations *= static_cast<double>(size);
-  return iterations;
-}
-
+// The innermost statement runs for every index of the result and of the sum.
 double einsumFlops(const OpCall& call, const ValueType& output) {
-  const double iterations = einsumIterations(call);
+  const auto plan = einsumPlan(call);
+  const double iterations = plan ? count(plan->output) * count(plan->summed) : 0;
   const bool sums = iterations > count(output.shape);
   return iterations * (static_cast<double>(call.inputCount()) - (sums ? 0 : 1));
 }

@@ -6,11 +6,6 @@
 namespace lynceus::nn {
 namespace {
 
-// An index: a letter, or the axis of "..." counted from its last as 0, -1, -2, … so that those of operands with fewer
-// axes align at the end.
-using Label = int;
-using Labels = std::vector<Label>;
-
 class Parser {
  public:
   explicit Parser(const OpCall& call) : m_call(call) {}
@@ -27,8 +22,8 @@ class Parser {
 
  private:
   // Letters, and one "..." that stands for `hidden` axes.
-  Expected<Labels> readTerm(const std::string& term, int hidden) const {
-    Labels labels;
+  Expected<EinsumLabels> readTerm(const std::string& term, int hidden) const {
+    EinsumLabels labels;
     for (size_t i = 0; i < term.size(); ++i) {
       const char c = term[i];
       if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) {
@@ -77,17 +72,17 @@ class Parser {
   }
 
   // The axes of "...", then the letters that occur once, in alphabetical order.
-  Expected<Labels> implicitOutput() const {
-    Labels output;
+  Expected<EinsumLabels> implicitOutput() const {
+    EinsumLabels output;
     for (const auto& [label, size] : m_sizes) {
       int64_t uses = 0;
-      for (const Labels& labels : m_operands) uses += std::count(labels.begin(), labels.end(), label);
+      for (const EinsumLabels& labels : m_operands) uses += std::count(labels.begin(), labels.end(), label);
       if (label <= 0 || uses == 1) output.push_back(label);
     }
     return output;
   }
 
-  Expected<Labels> readOutput(const std::string& term) const {
+  Expected<EinsumLabels> readOutput(const std::string& term) const {
     auto labels = readTerm(term, m_hidden);
     if (!labels) return labels;
     if (m_hidden > 0 && term.find('.') == std::string::npos)
@@ -98,9 +93,11 @@ class Parser {
     return labels;
   }
 
-  Expected<EinsumPlan> arrange(Labels order) const {
+  Expected<EinsumPlan> arrange(EinsumLabels order) const {
     EinsumPlan plan;
-    for (const Label label : order) plan.output.push_back(m_sizes.at(label));
+    plan.operands = m_operands;
+    plan.result = order;
+    for (const EinsumLabel label : order) plan.output.push_back(m_sizes.at(label));
     for (const auto& [label, size] : m_sizes) {
       if (std::find(order.begin(), order.end(), label) != order.end()) continue;
       plan.summed.push_back(size);
@@ -121,9 +118,9 @@ class Parser {
   }
 
   const OpCall& m_call;
-  std::vector<Labels> m_operands;
-  std::map<Label, int64_t> m_sizes;  // in the order of implicit results
-  int m_hidden = 0;                  // most axes that "..." stands for
+  std::vector<EinsumLabels> m_operands;
+  std::map<EinsumLabel, int64_t> m_sizes;  // in the order of implicit results
+  int m_hidden = 0;                        // most axes that "..." stands for
 };
 
 }  // namespace

@@ -6,7 +6,14 @@
 
 namespace lynceus::nn {
 
+/// An index: a letter, or an axis of "..." counted from its last as 0, -1, -2, … so that those of operands with fewer
+/// axes align at the end.
+using EinsumLabel = int;
+using EinsumLabels = std::vector<EinsumLabel>;
+
 struct EinsumPlan {
+  std::vector<EinsumLabels> operands;  ///< the index of each of their axes
+  EinsumLabels result;
   Shape output;  ///< sizes of the result's indices
   Shape summed;  ///< sizes of the indices that are summed over
   std::vector<Shape>

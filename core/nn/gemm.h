@@ -9,6 +9,7 @@ struct Gemm {
   int64_t rows = 0, columns = 0, inner = 0;
   Shape strideA, strideB;  ///< in elements: of A by (row, inner), of B by (inner, column)
   float alpha = 1, beta = 1;
+  bool addsC = false;  ///< false where C is absent, or beta is 0: then not even its infinities count
 };
 
 inline Expected<Gemm> gemmOf(const OpCall& call) {
@@ -24,6 +25,7 @@ inline Expected<Gemm> gemmOf(const OpCall& call) {
   g.strideB = transB ? Shape{1, b[1]} : Shape{b[1], 1};
   g.alpha = call.real("alpha", 1);
   g.beta = call.real("beta", 1);
+  g.addsC = call.has(2) && g.beta != 0;
   if (b[transB ? 1 : 0] != g.inner) return call.refuse("shapes {} and {} do not fit", shapeText(a), shapeText(b));
   const Shape out{g.rows, g.columns};
   if (call.has(2) && broadcast(out, call.shape(2)) != out)

@@ -1,12 +1,15 @@
 #include "core/nn/onnx_import.h"
 
+#include <algorithm>
 #include <fstream>
 #include <functional>
 #include <new>
 #include <queue>
 #include <set>
 
+#include "core/nn/cast_like.h"
 #include "core/nn/inline_branches.h"
+#include "core/nn/node_names.h"
 #include "core/nn/onnx_tensor.h"
 #include "core/nn/registry.h"
 
@@ -61,9 +64,11 @@ class Importer {
   Expected<Graph> import() {
     if (auto ok = inlineBranches(*m_model.mutable_graph()); !ok)
       return makeError(ok.error().code, "{}: {}", m_file, ok.error().message);
+    nameNodes(*m_model.mutable_graph());
     for (const auto step : {&Importer::readOpset, &Importer::readConstants, &Importer::readInputs, &Importer::readNodes,
                             &Importer::sortNodes, &Importer::readOutputs})
       if (auto ok = (this->*step)(); !ok) return passError(ok);
+    settleCastLike(m_graph, std::move(m_booleans));
     return std::move(m_graph);
   }
 
@@ -97,6 +102,7 @@ class Importer {
       if (!tensor) return failBecause(tensor.error(), fmt::format("initialiser \"{}\"", init.name()));
       if (init.name().empty() || !m_known.insert(init.name()).second)
         return fail("initialiser \"{}\" is there twice or has no name", init.name());
+      if (init.data_type() == onnx::TensorProto::BOOL) m_booleans.insert(init.name());
       m_graph.constants[init.name()] = std::move(*tensor);
       onnx::TensorProto().Swap(&init);  // clearing alone would keep the memory
     }
@@ -126,14 +132,9 @@ class Importer {
   }
 
   Expected<void> readNodes() {
-    std::set<std::string> names;
     for (int i = 0; i < m_model.graph().node_size(); ++i) {
       const auto& proto = m_model.graph().node(i);
-      Node node;
-      node.op = proto.op_type();
-      if (!proto.domain().empty() && proto.domain() != "ai.onnx") node.op = proto.domain() + "." + node.op;
-      node.name = proto.name().empty() ? fmt::format("{}#{}", node.op, i) : proto.name();
-      if (!names.insert(node.name).second) names.insert(node.name += fmt::format("#{}", i));  // so that errors find it
+      Node node{proto.name(), operatorName(proto), {}, {}, {}};
       node.inputs.assign(proto.input().begin(), proto.input().end());
       node.outputs.assign(proto.output().begin(), proto.output().end());
       for (const auto& a : proto.attribute())
@@ -142,9 +143,18 @@ class Importer {
       for (const std::string& name : node.outputs)
         if (!name.empty() && (m_known.count(name) || !m_producers.emplace(name, static_cast<size_t>(i)).second))
           return fail("node \"{}\" ({}) computes \"{}\", which exists already", node.name, node.op, name);
+      if (isBoolean(proto)) m_booleans.insert(node.outputs.begin(), node.outputs.end());
       m_graph.nodes.push_back(std::move(node));
     }
     return {};
+  }
+
+  // True for a Constant or ConstantOfShape of booleans.
+  static bool isBoolean(const onnx::NodeProto& node) {
+    const bool isConstant = node.op_type() == "Constant" || node.op_type() == "ConstantOfShape";
+    return isConstant && std::any_of(node.attribute().begin(), node.attribute().end(), [](const AttributeProto& a) {
+             return a.name() == "value" && a.t().data_type() == onnx::TensorProto::BOOL;
+           });
   }
 
   // Exporters exist that write nodes in any order: each comes behind those whose outputs it takes, else as in the file.
@@ -219,6 +229,7 @@ class Importer {
   Graph m_graph;
   std::set<std::string> m_known;              // inputs and initialisers
   std::map<std::string, size_t> m_producers;  // value -> position of the node that computes it
+  std::set<std::string> m_booleans;           // values known to hold them
 };
 
 constexpr size_t kMostBytes = (size_t{1} << 31) - 1;  // of the file format itself

@@ -50,14 +50,14 @@ class OpCall {
   /// True if the input is present but only known while running: fatal for inputs that decide shapes.
   bool isDynamic(size_t i) const { return has(i) && !m_inputs[i]->value; }
 
-  /// Attributes, or the fallback where the node has none. One of another type is remembered in badAttribute().
+  /// Attributes, or the fallback where the node has none; resolve() has refused those of another type
+  /// (attribute_types.h).
   template <class T>
   T attribute(const std::string& name, T fallback) const {
     const auto it = m_node.attributes.find(name);
     if (it == m_node.attributes.end()) return fallback;
-    if (const T* value = std::get_if<T>(&it->second)) return *value;
-    m_badAttribute = name;
-    return fallback;
+    const T* value = std::get_if<T>(&it->second);
+    return value ? *value : fallback;
   }
   int64_t integer(const std::string& name, int64_t fallback) const { return attribute<int64_t>(name, fallback); }
   float real(const std::string& name, float fallback) const { return attribute<float>(name, fallback); }
@@ -68,7 +68,6 @@ class OpCall {
     return attribute<std::vector<int64_t>>(name, std::move(fallback));
   }
   bool hasAttribute(const std::string& name) const { return m_node.attributes.count(name) != 0; }
-  const std::string& badAttribute() const { return m_badAttribute; }
 
   /// `node "conv1" (Conv): <reason>`
   template <class... Args>
@@ -81,7 +80,6 @@ class OpCall {
   const Node& m_node;
   int m_opset;
   std::vector<std::optional<Operand>> m_inputs;
-  mutable std::string m_badAttribute;
 };
 
 /// Networks of windowed attention in 3D reach 8.

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/nn/magnitude_histogram.h"
+#include "core/nn/node_names.h"
 #include "core/nn/onnx_import.h"
 #include "core/nn/quantize_file.h"
 #include "core/parallel.h"
@@ -103,7 +104,7 @@ Expected<std::vector<QuantizedValue>> calibrate(const std::string& onnx, const s
 
 Expected<void> checkKeepFloat(const onnx::GraphProto& graph, const QuantizeOptions& options, const std::string& file) {
   for (const std::string& wanted : options.keepFloat) {
-    const auto named = [&](const onnx::NodeProto& node) { return nodeName(node) == wanted; };
+    const auto named = [&](const onnx::NodeProto& node) { return node.name() == wanted; };
     if (std::none_of(graph.node().begin(), graph.node().end(), named))
       return makeError(ErrorCode::wrongUse, "{}: there is no node \"{}\" to keep in float32", file, wanted);
   }
@@ -128,6 +129,7 @@ Expected<QuantizedModel> quantizeModel(std::span<const std::byte> onnx, const st
   if (auto ok = original->run(samples[0]); !ok) return passError(ok);  // whatever is wrong with the file comes out here
   onnx::ModelProto model;
   model.ParseFromArray(onnx.data(), static_cast<int>(onnx.size()));
+  nameNodes(*model.mutable_graph());
   if (auto ok = checkKeepFloat(model.graph(), options, file); !ok) return passError(ok);
   if (auto ok = prepareToQuantize(model, file); !ok) return passError(ok);
   QuantizedModel result;

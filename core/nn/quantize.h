@@ -16,7 +16,7 @@
 namespace lynceus::nn {
 
 struct QuantizeOptions {
-  std::set<std::string> keepFloat;  ///< names of nodes that stay float32
+  std::set<std::string> keepFloat;  ///< names of nodes that stay float32; node_names.h has those that the file omits
 };
 
 /// A value (or several that share a scale) that became 8-bit integers.
@@ -40,7 +40,8 @@ struct QuantizedModel {
 /// One float tensor for each input of the network, in its order.
 using Sample = std::vector<Tensor>;
 
-/// Everything of the file that is not changed stays, such as names, metadata and other nodes. The operator set becomes
+/// Everything of the file that is not changed stays, such as names, metadata and other nodes; nodes without a name get
+/// one. The operator set becomes
 /// 13 where it was older and no node changes its meaning by that.
 /// @param file     stands for it in errors. Weights in external files are refused.
 /// @param samples  typical of what the network will see; more and more varied is better.

@@ -32,10 +32,10 @@ Expected<void> refuseWhatCannotBeKept(const ModelProto& model, const std::string
       return makeError(ErrorCode::unsupported,
                        "{}: node \"{}\" (If) has branches, whose values cannot be quantised: simplify the network for "
                        "fixed shapes first, which leaves one of them",
-                       file, nodeName(node));
+                       file, node.name());
     if (node.op_type() == "QuantizeLinear" || node.op_type() == "QLinearConv")
       return makeError(ErrorCode::wrongUse, "{}: node \"{}\" is quantised already: start from the float32 network",
-                       file, nodeName(node));
+                       file, node.name());
   }
   return {};
 }
@@ -54,7 +54,7 @@ Expected<void> raiseOpset(ModelProto& model, const std::string& file) {
         return makeError(ErrorCode::unsupported,
                          "{}: node \"{}\" ({}) of opset {} means something else at opset {}, which int8 needs: export "
                          "the network with opset {} or newer",
-                         file, nodeName(node), node.op_type(), set.version(), kOpset, kOpset);
+                         file, node.name(), node.op_type(), set.version(), kOpset, kOpset);
     }
     set.set_version(kOpset);
   }
@@ -181,7 +181,7 @@ class Inserter {
     for (const auto& input : old.input()) addPair(input.name());
     for (int i = 0; i < old.node_size(); ++i) {
       NodeProto node = old.node(i);
-      if (!m_plan.keepFloat.count(nodeName(node)))
+      if (!m_plan.keepFloat.count(node.name()))
         for (std::string& name : *node.mutable_input())
           if (m_quantized.count(name)) name = dequantizedName(name);
       if (m_plan.convolutions.count(i))

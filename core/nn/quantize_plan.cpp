@@ -43,14 +43,16 @@ class Planner {
     const auto& inputs = node.input();
     bool never = in(kNonNegative);
     if (in(kKeepSign)) never = std::all_of(inputs.begin(), inputs.end(), inputIsNonNegative);
-    if (node.op_type() == "Resize" && isNearest(node)) never = inputIsNonNegative(inputs[0]);
+    if (node.op_type() == "Resize" && onlyChooses(node)) never = inputIsNonNegative(inputs[0]);
     if (node.op_type() == "Clip") never = clipsNegatives(node);
     if (never && node.output_size() > 0) m_neverNegative.insert(node.output(0));
   }
 
-  static bool isNearest(const onnx::NodeProto& node) {
-    const auto* mode = findAttribute(node, "mode");
-    return !mode || mode->s() == "nearest";
+  // True for a Resize whose every number is one of its input, not one that extrapolates.
+  static bool onlyChooses(const onnx::NodeProto& resize) {
+    const auto *mode = findAttribute(resize, "mode"),
+               *coordinates = findAttribute(resize, "coordinate_transformation_mode");
+    return (!mode || mode->s() == "nearest") && (!coordinates || coordinates->s() != "tf_crop_and_resize");
   }
 
   // Clip takes its limits as attributes before opset 11 and as inputs since.
@@ -62,7 +64,7 @@ class Planner {
     return low && low->isFloat() && low->size() == 1 && low->floats()[0] >= 0;
   }
 
-  bool keepsFloat(const onnx::NodeProto& node) const { return m_plan.keepFloat.count(nodeName(node)) != 0; }
+  bool keepsFloat(const onnx::NodeProto& node) const { return m_plan.keepFloat.count(node.name()) != 0; }
 
   void visit(int at) {
     const onnx::NodeProto& node = m_graph.node(at);
@@ -103,7 +105,7 @@ class Planner {
 
   void shareScale(const onnx::NodeProto& node) {
     const std::string& op = node.op_type();
-    const bool oneInput = (op == "MaxPool" && node.output_size() == 1) || (op == "Resize" && isNearest(node));
+    const bool oneInput = (op == "MaxPool" && node.output_size() == 1) || (op == "Resize" && onlyChooses(node));
     if (!oneInput && op != "Concat") return;
     const int count = oneInput ? 1 : node.input_size();
     for (int i = 0; i < count; ++i)
@@ -157,10 +159,6 @@ GraphIndex::GraphIndex(const onnx::GraphProto& graph) {
 int GraphIndex::onlyReader(const std::string& value) const {
   const auto it = readers.find(value);
   return it != readers.end() && it->second.size() == 1 && !outputs.count(value) ? it->second[0] : -1;
-}
-
-std::string nodeName(const onnx::NodeProto& node) {
-  return node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
 }
 
 const onnx::AttributeProto* findAttribute(const onnx::NodeProto& node, const std::string& name) {

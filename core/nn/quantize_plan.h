@@ -24,13 +24,11 @@ struct QuantizePlan {
 
 /// Values that convolutions with constant weights read are quantised; so are those on the way to them through Add (a
 /// residual: the convolution that it ends needs no rounding before the sum), MaxPool, nearest Resize and Concat.
-/// @param graph  names are checked, constants are initialisers, batch normalisation is folded.
+/// @param graph  names are checked, nodes have one each (node_names.h), constants are initialisers, batch normalisation
+/// is folded.
 /// @param nonNegativeInputs  graph inputs that are never negative.
 QuantizePlan planQuantization(const onnx::GraphProto& graph, const std::set<std::string>& keepFloat,
                               const std::set<std::string>& nonNegativeInputs);
-
-/// The name of a node for people: its own, or that of its first output.
-std::string nodeName(const onnx::NodeProto& node);
 
 const onnx::AttributeProto* findAttribute(const onnx::NodeProto& node, const std::string& name);
 

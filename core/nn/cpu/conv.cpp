@@ -1,64 +1,26 @@
-#include <cstring>
-
 #include "core/nn/cpu/conv_desc.h"
 #include "core/nn/cpu/conv_disjoint.h"
+#include "core/nn/cpu/conv_step.h"
 #include "core/nn/cpu/conv_winograd.h"
 #include "core/nn/cpu/post_ops.h"
 #include "core/nn/cpu/via_reference.h"
-#include "core/nn/passes/fuse.h"
 
 namespace lynceus::nn::cpu {
 namespace {
 
 using dnnl::memory;
 
-struct Prepared {
-  memory weights, bias;
-  memory::desc source, destination;
-};
-
-// Brings the weights into the order and type the primitive chose, once.
-template <class PrimitiveDesc>
-Prepared prepare(const OpCall& call, const PrimitiveDesc& pd, const memory::desc& given) {
-  Prepared p{memory(pd.weights_desc(), engine()), {}, pd.src_desc(), pd.dst_desc()};
-  dnnl::stream stream(engine());
-  memory from = wrap(given, call.floats(1));
-  dnnl::reorder(from, p.weights).execute(stream, from, p.weights);
-  stream.wait();
-  if (call.has(2)) {
-    p.bias = memory(pd.bias_desc(), engine());
-    std::memcpy(p.bias.get_data_handle(), call.floats(2), call.input(2).value->floats().size() * sizeof(float));
-  }
-  return p;
-}
-
 template <class Primitive, class PrimitiveDesc>
 Step makeStep(const OpCall& call, const PrimitiveDesc& pd, const memory::desc& givenWeights, const ValueType& output) {
-  Step step;
-  step.scratchBytes = pd.scratchpad_desc().get_size();
-  step.weightBytes = pd.weights_desc().get_size();
-  step.kernel = kernelText(pd);
-  const bool residual = call.has(kResidualInput);
-  if (residual) step.inPlace = static_cast<int>(kResidualInput);
-  if (residual && call.input(kResidualInput).value) step.constants.push_back(kResidualInput);
-  const ValueType added = residual ? call.input(kResidualInput).type : ValueType{};
-  step.run = [primitive = Primitive(pd), p = prepare(call, pd, givenWeights), residual, added, output,
-              scratch = pd.scratchpad_desc()](const Arguments& a) {
-    if (residual && a.inputs[kResidualInput] != a.outputs[0])
-      reorder(added, a.inputs[kResidualInput], output, a.outputs[0]);
-    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, wrap(p.source, a.inputs[0])},
-                                              {DNNL_ARG_WEIGHTS, p.weights},
-                                              {DNNL_ARG_DST, wrap(p.destination, a.outputs[0])},
-                                              {DNNL_ARG_SCRATCHPAD, wrap(scratch, a.scratch)}};
-    if (p.bias) arguments.emplace(DNNL_ARG_BIAS, p.bias);
-    primitive.execute(a.stream, arguments);
-  };
-  return step;
+  const ValueType residual = call.has(kResidualInput) ? call.input(kResidualInput).type : ValueType{};
+  return convolutionStep<Primitive>(
+      call, pd, givenWeights, call.constantFloats(2).value_or(std::vector<float>{}),
+      [residual, output](const void* from, void* to) { reorder(residual, from, output, to); });
 }
 
 Expected<void> requireConstantWeights(const OpCall& call) {
   if (call.isDynamic(1) || call.isDynamic(2))
-    return call.refuse("weights that depend on the input cannot run on the cpu");
+    return call.refuse("its weights are computed while it runs: export the network with constant weights");
   return {};
 }
 

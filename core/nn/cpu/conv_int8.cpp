@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "core/nn/cpu/conv_desc.h"
+#include "core/nn/cpu/conv_step.h"
 #include "core/nn/cpu/post_ops.h"
-#include "core/nn/passes/fuse.h"
 #include "core/nn/passes/fuse_quantized.h"
 #include "core/parallel.h"
 
@@ -68,7 +68,6 @@ std::vector<float> biasOf(const OpCall& call, const Scales& s) {
 
 // Puts the residual where the sum expects it.
 void placeResidual(const ValueType& residual, const void* from, float scale, const ValueType& output, void* to) {
-  if (from == to) return;
   if (output.type != Type::f32) {
     std::memcpy(to, from, residual.bytes());
     return;
@@ -87,30 +86,11 @@ void placeResidual(const ValueType& residual, const void* from, float scale, con
 template <class Primitive, class PrimitiveDesc>
 Step makeStep(const OpCall& call, const Scales& s, const PrimitiveDesc& pd, const memory::desc& given,
               const ValueType& output) {
-  Step step;
-  step.kernel = kernelText(pd);
-  step.scratchBytes = pd.scratchpad_desc().get_size();
-  step.weightBytes = pd.weights_desc().get_size();
-  memory weights(pd.weights_desc(), engine());
-  dnnl::stream stream(engine());
-  memory from = wrap(given, call.input(1).value->bytes());
-  dnnl::reorder(from, weights).execute(stream, from, weights);
-  stream.wait();
-  const bool residual = call.has(kResidualInput);
-  if (residual) step.inPlace = static_cast<int>(kResidualInput);
-  if (residual && call.input(kResidualInput).value) step.constants.push_back(kResidualInput);
-  if (call.input(0).value) step.constants.push_back(0);
-  step.run = [primitive = Primitive(pd), pd, weights, bias = biasOf(call, s), residual, output, scale = s.residual,
-              added = residual ? call.input(kResidualInput).type : ValueType{}](const Arguments& a) {
-    if (residual) placeResidual(added, a.inputs[kResidualInput], scale, output, a.outputs[0]);
-    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, wrap(pd.src_desc(), a.inputs[0])},
-                                              {DNNL_ARG_WEIGHTS, weights},
-                                              {DNNL_ARG_DST, wrap(pd.dst_desc(), a.outputs[0])},
-                                              {DNNL_ARG_SCRATCHPAD, wrap(pd.scratchpad_desc(), a.scratch)}};
-    if (!bias.empty()) arguments.emplace(DNNL_ARG_BIAS, wrap(pd.bias_desc(), bias.data()));
-    primitive.execute(a.stream, arguments);
-  };
-  return step;
+  const ValueType residual = call.has(kResidualInput) ? call.input(kResidualInput).type : ValueType{};
+  return convolutionStep<Primitive>(call, pd, given, biasOf(call, s),
+                                    [residual, output, scale = s.residual](const void* from, void* to) {
+                                      placeResidual(residual, from, scale, output, to);
+                                    });
 }
 
 memory::desc biasDesc(const OpCall& call, const Convolution& c) {

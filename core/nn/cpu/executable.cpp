@@ -7,6 +7,7 @@
 #include "core/memory_pages.h"
 #include "core/nn/cost.h"
 #include "core/nn/passes/memory_plan.h"
+#include "core/nn/passes/uses.h"
 #include "core/nn/run_inputs.h"
 
 namespace lynceus::nn::cpu {
@@ -15,15 +16,10 @@ namespace {
 /// Which values share memory, and from which step to which it is in use.
 class Lifetimes {
  public:
-  Lifetimes(const Graph& graph, bool reuseMemory) : m_graph(graph), m_reuse(reuseMemory) {
-    for (size_t i = 0; i < graph.nodes.size(); ++i)
-      for (const std::string& name : graph.nodes[i].inputs) m_lastUse[name] = i;
-    for (const ValueInfo& output : graph.outputs) m_lastUse[output.name] = graph.nodes.size();
-  }
+  Lifetimes(const Graph& graph, bool reuseMemory) : m_graph(graph), m_uses(graph), m_reuse(reuseMemory) {}
 
   void addOutput(size_t step, const std::string& name, size_t bytes, const std::string* mayReplace) {
-    const auto use = m_lastUse.find(name);
-    const size_t last = use == m_lastUse.end() ? step : use->second;
+    const size_t last = m_uses.lastReader(name).value_or(step);
     if (mayReplace && replaces(step, *mayReplace, bytes)) {
       const size_t buffer = m_bufferOf.at(*mayReplace);
       m_bufferOf[name] = buffer;
@@ -45,13 +41,14 @@ class Lifetimes {
     const auto& names = m_graph.nodes[step].inputs;
     const auto buffer = m_bufferOf.find(input);
     return m_reuse && buffer != m_bufferOf.end() && m_buffers[buffer->second].bytes == bytes &&
-           m_lastUse.at(input) == step && m_buffers[buffer->second].lastStep == step &&
+           m_uses.lastReader(input) == step && m_buffers[buffer->second].lastStep == step &&
            std::count(names.begin(), names.end(), input) == 1;
   }
 
   const Graph& m_graph;
+  Uses m_uses;
   bool m_reuse;
-  std::map<std::string, size_t> m_lastUse, m_bufferOf;
+  std::map<std::string, size_t> m_bufferOf;
   std::vector<Buffer> m_buffers;
 };
 

@@ -19,6 +19,7 @@ struct Product {
   memory::dims a, b, y;                       // shapes
   memory::dims stridesA, stridesB, stridesY;  // in elements
   std::vector<float> bias;                    // one for each column, or none
+  float factor = 1;                           // of a * b; other than 1 only where one of them is constant
 };
 
 memory::dims dims(const Shape& shape) { return {shape.begin(), shape.end()}; }
@@ -34,12 +35,14 @@ memory::desc descOf(const memory::dims& shape, Type type, const memory::dims& st
   return {shape, dataType(type), strides};
 }
 
-/// Weights that are known: oneDNN chooses their order and type.
-memory packed(const memory::desc& wanted, const memory::desc& given, const float* values) {
+/// Weights that are known, times a factor: oneDNN chooses their order and type.
+memory packed(const memory::desc& wanted, const memory::desc& given, const float* values, float factor) {
   memory to(wanted, engine());
   memory from = wrap(given, values);
+  dnnl::primitive_attr scaled;
+  if (factor != 1) scaled.set_output_scales(0, {factor});
   dnnl::stream stream(engine());
-  dnnl::reorder(from, to).execute(stream, from, to);
+  dnnl::reorder(from, to, scaled).execute(stream, from, to);
   stream.wait();
   return to;
 }
@@ -67,8 +70,8 @@ Step multiply(const OpCall& call, const Product& p, Type out) {
   step.kernel = kernelText(pd);
   step.scratchBytes = pd.scratchpad_desc().get_size();
   memory weightsA, weightsB;
-  if (constantA) weightsA = packed(pd.src_desc(), givenA, call.floats(0));
-  if (constantB) weightsB = packed(pd.weights_desc(), givenB, call.floats(1));
+  if (constantA) weightsA = packed(pd.src_desc(), givenA, call.floats(0), p.factor);
+  if (constantB) weightsB = packed(pd.weights_desc(), givenB, call.floats(1), constantA ? 1 : p.factor);
   step.weightBytes = (constantA ? pd.src_desc().get_size() : 0) + (constantB ? pd.weights_desc().get_size() : 0);
   step.run = [primitive = dnnl::matmul(pd), pd, weightsA, weightsB, bias = p.bias, added](const Arguments& arguments) {
     std::unordered_map<int, memory> all{
@@ -95,15 +98,18 @@ std::optional<std::vector<float>> rowBias(const OpCall& call, int64_t columns, f
 Expected<Step> gemm(const OpCall& call, const std::vector<ValueType>& outputs) {
   const auto g = gemmOf(call);
   if (!g) return passError(g);
-  if (g->alpha != 1 || elementCount(outputs[0].shape) == 0 || g->inner == 0) return viaReference(call, outputs);
+  const bool scalesWeights = !call.isDynamic(0) || !call.isDynamic(1);
+  if ((g->alpha != 1 && !scalesWeights) || elementCount(outputs[0].shape) == 0 || g->inner == 0)
+    return viaReference(call, outputs);
   Product p{{g->rows, g->inner},
             {g->inner, g->columns},
             {g->rows, g->columns},
             dims(g->strideA),
             dims(g->strideB),
             {g->columns, 1},
-            {}};
-  if (call.has(2)) {
+            {},
+            g->alpha};
+  if (g->addsC) {
     auto bias = rowBias(call, g->columns, g->beta);
     if (!bias) return viaReference(call, outputs);
     p.bias = std::move(*bias);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/nn/channel_affine.h"
 #include "core/nn/cpu/channel_rows.h"
 #include "core/nn/cpu/loop_function.h"
 #include "core/nn/cpu/pieces.h"
@@ -76,17 +77,14 @@ Expected<Step> batchNormalization(const OpCall& call, const std::vector<ValueTyp
   const auto after = fusedLoop(call);
   if (!after) return passError(after);
   const ChannelRows r = rowsOf(call.shape(0));
-  std::vector<double> scale, shift;
-  for (int64_t c = 0; c < r.channels; ++c) {
-    scale.push_back(call.floats(1)[c] /
-                    std::sqrt(static_cast<double>(call.floats(4)[c]) + call.real("epsilon", 1e-5F)));
-    shift.push_back(call.floats(2)[c] - call.floats(3)[c] * scale.back());
-  }
+  const ChannelAffine norm = *batchNormAffine(call);
   Step step;
   const Type in = call.input(0).type.type, out = outputs[0].type;
   if (in == out) step.inPlace = 0;
-  step.run = [r, in, out, after = *after, affine = std::vector{Affine(r.channels, scale.data(), shift.data())}](
-                 const Arguments& a) { scaleRows(r, a, in, out, affine, after); };
+  step.run = [r, in, out, after = *after,
+              affine = std::vector{Affine(r.channels, norm.scale.data(), norm.shift.data())}](const Arguments& a) {
+    scaleRows(r, a, in, out, affine, after);
+  };
   return step;
 }
 

@@ -8,10 +8,7 @@ namespace {
 
 dnnl::memory::dims dims(const Int3& v) { return {v[0], v[1], v[2]}; }
 
-Expected<Step> onednnPool(const OpCall& call, dnnl::algorithm algorithm) {
-  const auto window = poolingWindow(call);
-  if (!window) return passError(window);
-  const Window& w = *window;
+Step onednnPool(const OpCall& call, const Window& w, dnnl::algorithm algorithm) {
   const Shape5 in = lift(call.shape(0));
   const Type type = call.input(0).type.type;
   dnnl::memory::dims gaps, padEnd;
@@ -37,10 +34,12 @@ Expected<Step> onednnPool(const OpCall& call, dnnl::algorithm algorithm) {
 }
 
 Expected<Step> poolOrReference(const OpCall& call, const std::vector<ValueType>& outputs, dnnl::algorithm algorithm) {
-  if (!call.isDynamic(0)) return viaReference(call, outputs);
+  const auto window = poolingWindow(call);
+  if (!window) return passError(window);
+  if (!call.isDynamic(0) || hasEmptyWindow(*window, lift(call.shape(0)).space)) return viaReference(call, outputs);
   try {
-    auto step = onednnPool(call, algorithm);
-    if (step && call.input(0).type.type != outputs[0].type) return withFloatResult(std::move(*step), outputs[0]);
+    Step step = onednnPool(call, *window, algorithm);
+    if (call.input(0).type.type != outputs[0].type) return withFloatResult(std::move(step), outputs[0]);
     return step;
   } catch (const dnnl::error&) {
     return viaReference(call, outputs);  // oneDNN refuses some paddings

@@ -57,32 +57,22 @@ Layouts layouts(const OpCall& call, const ValueType& output) {
   return isSimple(call, integers) ? alike(call, output) : rowMajorOnly(call, output);
 }
 
-Expected<Step> quantizeLinear(const OpCall& call, const std::vector<ValueType>& outputs) {
-  if (!isSimple(call, outputs[0].type)) return viaReference(call, outputs);
-  Step step;
-  if (call.input(0).value) step.constants.push_back(0);
-  step.run = [count = elementCount(outputs[0].shape), scale = call.floats(1)[0], zero = zeroPoint(call),
-              type = outputs[0].type](const Arguments& a) {
-    withType(type, [&](auto sample) {
-      using To = decltype(sample);
-      forRuns(count, [&](int64_t first, int64_t n) {
-        toIntegers(a.in<float>(0) + first, a.out<To>(0) + first, n, scale, static_cast<To>(zero));
-      });
-    });
-  };
-  return step;
-}
-
-Expected<Step> dequantizeLinear(const OpCall& call, const std::vector<ValueType>& outputs) {
-  const Type type = call.input(0).type.type;
+// QuantizeLinear and DequantizeLinear.
+Expected<Step> convert(const OpCall& call, const std::vector<ValueType>& outputs) {
+  const bool dequantizes = outputs[0].isFloat();
+  const Type type = dequantizes ? call.input(0).type.type : outputs[0].type;
   if (!isSimple(call, type)) return viaReference(call, outputs);
   Step step;
   if (call.input(0).value) step.constants.push_back(0);
-  step.run = [count = elementCount(outputs[0].shape), scale = call.floats(1)[0],
-              zero = static_cast<float>(zeroPoint(call)), type](const Arguments& a) {
+  step.run = [count = elementCount(outputs[0].shape), scale = call.floats(1)[0], zero = zeroPoint(call), type,
+              dequantizes](const Arguments& a) {
     withType(type, [&](auto sample) {
+      using Integer = decltype(sample);
       forRuns(count, [&](int64_t first, int64_t n) {
-        toReal(a.in<decltype(sample)>(0) + first, a.out<float>(0) + first, n, scale, zero);
+        if (dequantizes)
+          toReal(a.in<Integer>(0) + first, a.out<float>(0) + first, n, scale, static_cast<float>(zero));
+        else
+          toIntegers(a.in<float>(0) + first, a.out<Integer>(0) + first, n, scale, static_cast<Integer>(zero));
       });
     });
   };
@@ -116,8 +106,8 @@ Expected<Step> integerAdd(const OpCall& call, const std::vector<ValueType>& outp
   return step;
 }
 
-LYN_REGISTER_OP(cpu, "QuantizeLinear", opset(10, 21), (Kernel{quantizeLinear, layouts}));
-LYN_REGISTER_OP(cpu, "DequantizeLinear", opset(10, 21), (Kernel{dequantizeLinear, layouts}));
+LYN_REGISTER_OP(cpu, "QuantizeLinear", opset(10, 21), (Kernel{convert, layouts}));
+LYN_REGISTER_OP(cpu, "DequantizeLinear", opset(10, 21), (Kernel{convert, layouts}));
 LYN_REGISTER_OP(cpu, kIntegerAdd, opset(1, 21), (Kernel{integerAdd, alike}));
 
 }  // namespace

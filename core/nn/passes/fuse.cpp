@@ -1,53 +1,49 @@
 #include "core/nn/passes/fuse.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/nn/activation.h"
 #include "core/nn/channel_affine.h"
 #include "core/nn/passes/fold_transpose.h"
+#include "core/nn/passes/uses.h"
 
 namespace lynceus::nn {
 namespace {
 
 bool isConstant(const Graph& graph, const std::string& name) { return graph.constants.count(name) != 0; }
 
-bool isOutput(const Graph& graph, const std::string& name) {
-  return std::any_of(graph.outputs.begin(), graph.outputs.end(), [&](const ValueInfo& o) { return o.name == name; });
+// A node that is gone leaves its place without an operator, so that positions last as long as a pass.
+void removeEmpty(Graph& graph) {
+  std::vector<Node>& nodes = graph.nodes;
+  nodes.erase(std::remove_if(nodes.begin(), nodes.end(), [](const Node& n) { return n.op.empty(); }), nodes.end());
 }
 
-// The one node that reads this node's result, if nothing else does; graph.nodes.size() otherwise.
-size_t onlyReader(const Graph& graph, const Node& node) {
-  const size_t none = graph.nodes.size();
-  const std::string& result = node.outputs[0];
-  if (isOutput(graph, result)) return none;
-  size_t reader = none;
-  for (size_t i = 0; i < graph.nodes.size(); ++i)
-    for (const std::string& name : graph.nodes[i].inputs) {
-      if (name != result) continue;
-      if (reader != none) return none;
-      reader = i;
-    }
-  return reader;
-}
+/// A graph in which nodes move into others.
+class Fusion {
+ public:
+  explicit Fusion(ResolvedGraph& resolved) : m_resolved(resolved), m_uses(resolved.graph) {}
+  ~Fusion() { removeEmpty(m_resolved.graph); }
+  Fusion(const Fusion&) = delete;
+  Fusion& operator=(const Fusion&) = delete;
 
-// The node at `from` takes over the result of the node at `to`, and its place in the order of execution.
-void absorb(Graph& graph, size_t from, size_t to) {
-  Node merged = std::move(graph.nodes[from]);
-  merged.outputs = {graph.nodes[to].outputs[0]};
-  graph.nodes[to] = std::move(merged);
-  graph.nodes.erase(graph.nodes.begin() + static_cast<std::ptrdiff_t>(from));
-}
+  ResolvedGraph& resolved() { return m_resolved; }
+  std::vector<Node>& nodes() { return m_resolved.graph.nodes; }
+  /// Position of the one node that reads this node's result, if nothing else does.
+  std::optional<size_t> onlyReader(const Node& node) const { return m_uses.onlyReader(node.outputs[0]); }
 
-std::optional<ChannelAffine> batchNormOf(const ResolvedGraph& resolved, const Node& node) {
-  std::array<std::vector<float>, 4> p;  // scale, bias, mean, variance
-  const OpCall call = resolved.call(node);
-  for (size_t i = 0; i < 4; ++i) {
-    const auto values = call.constantFloats(i + 1);
-    if (!values) return std::nullopt;
-    p[i] = *values;
+  /// The node at `from` takes over the result of the node at `to`, and its place in the order of execution.
+  void absorb(size_t from, size_t to) {
+    Node merged = std::exchange(nodes()[from], {});
+    merged.outputs = {nodes()[to].outputs[0]};
+    nodes()[to] = std::move(merged);
+    m_uses.movedTo(to);
   }
-  return batchNormAffine(p, call.real("epsilon", 1e-5F));
-}
+
+ private:
+  ResolvedGraph& m_resolved;
+  Uses m_uses;
+};
 
 // New constants, because others may use the old ones.
 void scaleConvolution(ResolvedGraph& resolved, Node& conv, const ChannelAffine& affine) {
@@ -70,7 +66,8 @@ bool hasConstantWeights(const Graph& graph, const Node& conv) {
          (conv.inputs.size() < 3 || conv.inputs[2].empty() || isConstant(graph, conv.inputs[2]));
 }
 
-bool takeResidual(ResolvedGraph& resolved, size_t at, size_t reader) {
+bool takeResidual(Fusion& fusion, size_t at, size_t reader) {
+  ResolvedGraph& resolved = fusion.resolved();
   Graph& graph = resolved.graph;
   const Node& add = graph.nodes[reader];
   Node& conv = graph.nodes[at];
@@ -80,11 +77,12 @@ bool takeResidual(ResolvedGraph& resolved, size_t at, size_t reader) {
   if (resolved.types.at(other).shape != resolved.types.at(conv.outputs[0]).shape) return false;
   conv.inputs.resize(kResidualInput);
   conv.inputs.push_back(other);
-  absorb(graph, at, reader);
+  fusion.absorb(at, reader);
   return true;
 }
 
-bool takeActivation(ResolvedGraph& resolved, size_t at, size_t reader) {
+bool takeActivation(Fusion& fusion, size_t at, size_t reader) {
+  ResolvedGraph& resolved = fusion.resolved();
   Graph& graph = resolved.graph;
   const Node& next = graph.nodes[reader];
   Node& conv = graph.nodes[at];
@@ -98,11 +96,12 @@ bool takeActivation(ResolvedGraph& resolved, size_t at, size_t reader) {
   conv.attributes[kFusedActivation] = next.op;
   conv.attributes[kFusedAlpha] = a->alpha;
   conv.attributes[kFusedBeta] = a->beta;
-  absorb(graph, at, reader);
+  fusion.absorb(at, reader);
   return true;
 }
 
-bool takeBias(ResolvedGraph& resolved, size_t at, size_t reader) {
+bool takeBias(Fusion& fusion, size_t at, size_t reader) {
+  ResolvedGraph& resolved = fusion.resolved();
   Graph& graph = resolved.graph;
   const Node& add = graph.nodes[reader];
   Node& product = graph.nodes[at];
@@ -116,7 +115,7 @@ bool takeBias(ResolvedGraph& resolved, size_t at, size_t reader) {
                          bias.shape.size() <= result.shape.size();
   if (!perColumn || bias.type != Type::f32) return false;
   product.inputs.push_back(other);
-  absorb(graph, at, reader);
+  fusion.absorb(at, reader);
   return true;
 }
 
@@ -124,62 +123,53 @@ bool takeBias(ResolvedGraph& resolved, size_t at, size_t reader) {
 
 void removeIdentities(ResolvedGraph& resolved) {
   Graph& graph = resolved.graph;
+  const Uses uses(graph);
   std::map<std::string, std::string> renamed;
-  std::vector<Node> kept;
   for (Node& node : graph.nodes) {
     for (std::string& name : node.inputs)
       if (const auto it = renamed.find(name); it != renamed.end()) name = it->second;
     const bool nothing = node.op == "Identity" || node.op == "Dropout" ||
                          (node.op == "Cast" && resolved.types.at(node.outputs[0]).isFloat() &&
                           resolved.types.at(node.inputs[0]).isFloat());
-    if (nothing && !isOutput(graph, node.outputs[0]))
-      renamed[node.outputs[0]] = node.inputs[0];
-    else
-      kept.push_back(std::move(node));
+    if (!nothing || uses.isOutput(node.outputs[0])) continue;
+    renamed[node.outputs[0]] = node.inputs[0];
+    node = {};
   }
-  graph.nodes = std::move(kept);
+  removeEmpty(graph);
 }
 
 void foldBatchNorm(ResolvedGraph& resolved) {
-  Graph& graph = resolved.graph;
-  for (size_t at = 0; at < graph.nodes.size();) {
-    const Node& conv = graph.nodes[at];
-    const bool folds = (conv.op == "Conv" || conv.op == "ConvTranspose") && hasConstantWeights(graph, conv);
-    const size_t reader = folds ? onlyReader(graph, conv) : graph.nodes.size();
-    std::optional<ChannelAffine> affine;
-    if (reader < graph.nodes.size() && graph.nodes[reader].op == "BatchNormalization" &&
-        graph.nodes[reader].inputs[0] == conv.outputs[0])
-      affine = batchNormOf(resolved, graph.nodes[reader]);
-    if (affine) {
-      scaleConvolution(resolved, graph.nodes[at], *affine);
-      absorb(graph, at, reader);
-    } else {
-      ++at;
-    }
+  Fusion fusion(resolved);
+  std::vector<Node>& nodes = resolved.graph.nodes;
+  for (size_t at = 0; at < nodes.size(); ++at) {
+    const Node& conv = nodes[at];
+    const bool folds = (conv.op == "Conv" || conv.op == "ConvTranspose") && hasConstantWeights(resolved.graph, conv);
+    const auto reader = folds ? fusion.onlyReader(conv) : std::nullopt;
+    if (!reader || nodes[*reader].op != "BatchNormalization" || nodes[*reader].inputs[0] != conv.outputs[0]) continue;
+    const auto affine = batchNormAffine(resolved.call(nodes[*reader]));
+    if (!affine) continue;
+    scaleConvolution(resolved, nodes[at], *affine);
+    fusion.absorb(at, *reader);
   }
 }
 
 void fuseActivations(ResolvedGraph& resolved) {
   static constexpr const char* kTakers[] = {"Conv", "ConvTranspose", kGroupNorm, "BatchNormalization", "Add"};
-  Graph& graph = resolved.graph;
-  for (size_t at = 0; at < graph.nodes.size();) {
-    const std::string& op = graph.nodes[at].op;
-    const bool takes = std::find(std::begin(kTakers), std::end(kTakers), op) != std::end(kTakers);
-    const size_t reader = takes ? onlyReader(graph, graph.nodes[at]) : graph.nodes.size();
-    const bool moved = reader < graph.nodes.size() &&
-                       ((op == "Conv" && takeResidual(resolved, at, reader)) || takeActivation(resolved, at, reader));
-    if (!moved) ++at;
+  Fusion fusion(resolved);
+  for (size_t at = 0; at < fusion.nodes().size(); ++at) {
+    const Node& node = fusion.nodes()[at];
+    const bool takes = std::find(std::begin(kTakers), std::end(kTakers), node.op) != std::end(kTakers);
+    const auto reader = takes ? fusion.onlyReader(node) : std::nullopt;
+    if (reader && (node.op != "Conv" || !takeResidual(fusion, at, *reader))) takeActivation(fusion, at, *reader);
   }
 }
 
 void fuseMatMuls(ResolvedGraph& resolved) {
-  Graph& graph = resolved.graph;
-  for (size_t at = 0; at < graph.nodes.size();) {
-    const bool takes = graph.nodes[at].op == "MatMul" || graph.nodes[at].op == "Gemm";
-    const size_t reader = takes ? onlyReader(graph, graph.nodes[at]) : graph.nodes.size();
-    const bool moved =
-        reader < graph.nodes.size() && (takeBias(resolved, at, reader) || takeActivation(resolved, at, reader));
-    if (!moved) ++at;
+  Fusion fusion(resolved);
+  for (size_t at = 0; at < fusion.nodes().size(); ++at) {
+    const Node& node = fusion.nodes()[at];
+    const auto reader = node.op == "MatMul" || node.op == "Gemm" ? fusion.onlyReader(node) : std::nullopt;
+    if (reader && !takeBias(fusion, at, *reader)) takeActivation(fusion, at, *reader);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/nn/passes/fuse.h"
+#include "core/nn/passes/uses.h"
 
 namespace lynceus::nn {
 namespace {
@@ -23,13 +24,7 @@ using CanRun = std::function<bool(const OpCall&, const ValueType&)>;
 class Fuser {
  public:
   Fuser(ResolvedGraph& resolved, const CanRun& canRun)
-      : m_resolved(resolved), m_graph(resolved.graph), m_canRun(canRun) {
-    for (size_t i = 0; i < m_graph.nodes.size(); ++i) {
-      for (const std::string& name : m_graph.nodes[i].outputs) m_producer[name] = i;
-      for (const std::string& name : m_graph.nodes[i].inputs) m_readers[name].push_back(i);
-    }
-    for (const ValueInfo& output : m_graph.outputs) m_outputs.insert(output.name);
-  }
+      : m_resolved(resolved), m_graph(resolved.graph), m_canRun(canRun), m_uses(resolved.graph) {}
 
   void run() {
     for (Node& node : m_graph.nodes) {
@@ -65,27 +60,22 @@ class Fuser {
 
   // Of a value that comes straight out of DequantizeLinear.
   std::optional<Code> dequantized(const std::string& name) const {
-    const Node* node = producer(name);
-    if (!node || node->op != "DequantizeLinear") return std::nullopt;
+    const Node* node = m_uses.producer(name, "DequantizeLinear");
+    if (!node) return std::nullopt;
     return codeOf(*node, m_resolved.types.at(node->inputs[0]).type);
   }
-  const std::string& integersOf(const std::string& name) const { return producer(name)->inputs[0]; }
-
-  const Node* producer(const std::string& name) const {
-    const auto it = m_producer.find(name);
-    return it == m_producer.end() ? nullptr : &m_graph.nodes[it->second];
-  }
+  const std::string& integersOf(const std::string& name) const { return m_uses.producer(name)->inputs[0]; }
 
   // Of a value that goes into one QuantizeLinear and nowhere else.
   std::optional<Code> quantizedNext(const std::string& name) const {
-    const auto it = m_readers.find(name);
-    if (it == m_readers.end() || it->second.size() != 1 || m_outputs.count(name)) return std::nullopt;
-    const Node& reader = m_graph.nodes[it->second.front()];
+    const auto position = m_uses.onlyReader(name);
+    if (!position) return std::nullopt;
+    const Node& reader = m_graph.nodes[*position];
     if (reader.op != "QuantizeLinear" || reader.inputs[0] != name) return std::nullopt;
     return codeOf(reader, m_resolved.types.at(reader.outputs[0]).type);
   }
 
-  size_t onlyReader(const Node& node) const { return m_readers.at(node.outputs[0]).front(); }
+  size_t onlyReader(const Node& node) const { return *m_uses.onlyReader(node.outputs[0]); }
 
   // The node gives the integers itself.
   void absorbQuantize(Node& node) {
@@ -165,16 +155,17 @@ class Fuser {
     absorbQuantize(add);
   }
 
-  static bool isNearest(const Node& node) {
-    const auto mode = node.attributes.find("mode");
-    const auto* text = mode == node.attributes.end() ? nullptr : std::get_if<std::string>(&mode->second);
-    return !text || *text == "nearest";
+  // True for a Resize whose every number is one of its input: extrapolation_value is real, no integer.
+  bool onlyChooses(const Node& resize) const {
+    const OpCall call = m_resolved.call(resize);
+    return call.text("mode", "nearest") == "nearest" &&
+           call.text("coordinate_transformation_mode", "") != "tf_crop_and_resize";
   }
 
   void passIntegersOn(Node& node) {
     static constexpr const char* kMovers[] = {"MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"};
     const bool oneInput = std::find(std::begin(kMovers), std::end(kMovers), node.op) != std::end(kMovers) ||
-                          (node.op == "Resize" && isNearest(node));
+                          (node.op == "Resize" && onlyChooses(node));
     if ((!oneInput && node.op != "Concat") || node.outputs.size() != 1) return;
     const auto output = quantizedNext(node.outputs[0]);
     const size_t count = oneInput ? 1 : node.inputs.size();
@@ -189,9 +180,7 @@ class Fuser {
   ResolvedGraph& m_resolved;
   Graph& m_graph;
   const CanRun& m_canRun;
-  std::map<std::string, size_t> m_producer;
-  std::map<std::string, std::vector<size_t>> m_readers;  // once for each use; of the graph as it was
-  std::set<std::string> m_outputs;
+  Uses m_uses;
   std::set<size_t> m_absorbed;  // QuantizeLinear nodes that others took over
   std::map<std::string, std::string> m_integerNames;
 };

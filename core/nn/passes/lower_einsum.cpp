@@ -1,7 +1,8 @@
 #include "core/nn/passes/lower_einsum.h"
 
-#include <algorithm>
-#include <set>
+#include <optional>
+
+#include "core/nn/einsum.h"
 
 namespace lynceus::nn {
 namespace {
@@ -11,21 +12,24 @@ struct Equation {
   std::string a, b, result;
 };
 
-bool allDifferent(const std::string& letters) {
-  return std::set<char>(letters.begin(), letters.end()).size() == letters.size();
-}
-
-std::optional<Equation> parse(std::string text) {
-  text.erase(std::remove(text.begin(), text.end(), ' '), text.end());
-  const size_t comma = text.find(','), arrow = text.find("->");
-  if (comma == std::string::npos || arrow == std::string::npos || comma > arrow) return std::nullopt;
-  Equation e{text.substr(0, comma), text.substr(comma + 1, arrow - comma - 1), text.substr(arrow + 2)};
-  for (const std::string* letters : {&e.a, &e.b, &e.result})
-    if (letters->find_first_of(".,") != std::string::npos || !allDifferent(*letters)) return std::nullopt;
-  return e;
-}
-
 bool has(const std::string& letters, char c) { return letters.find(c) != std::string::npos; }
+
+// Nothing where an index is there twice or has no letter.
+std::optional<std::string> lettersOf(const EinsumLabels& labels) {
+  std::string letters;
+  for (const EinsumLabel label : labels) {
+    if (label <= 0 || has(letters, static_cast<char>(label))) return std::nullopt;
+    letters += static_cast<char>(label);
+  }
+  return letters;
+}
+
+std::optional<Equation> equationOf(const OpCall& call) {
+  const auto plan = einsumPlan(call);
+  if (!plan || plan->operands.size() != 2) return std::nullopt;
+  const auto a = lettersOf(plan->operands[0]), b = lettersOf(plan->operands[1]), result = lettersOf(plan->result);
+  return a && b && result ? std::optional(Equation{*a, *b, *result}) : std::nullopt;
+}
 
 /// The same with the matrices' indices last: (batch, row, inner) times (batch, inner, column).
 struct Product {
@@ -62,8 +66,8 @@ class Lowering {
 
  private:
   bool lower(const Node& node) {
-    if (node.op != "Einsum" || node.inputs.size() != 2) return false;
-    const auto equation = parse(m_resolved.call(node).text("equation", ""));
+    if (node.op != "Einsum") return false;
+    const auto equation = equationOf(m_resolved.call(node));
     const auto product = equation ? productOf(*equation) : std::nullopt;
     if (!product || !broadcastsNothing(node, *equation)) return false;
     const std::string a = transposed(node, node.inputs[0], equation->a, product->a);
@@ -86,7 +90,6 @@ class Lowering {
   // An index of size 1 in one operand and more in the other would be more than a MatMul does.
   bool broadcastsNothing(const Node& node, const Equation& e) const {
     const Shape &a = m_resolved.types.at(node.inputs[0]).shape, &b = m_resolved.types.at(node.inputs[1]).shape;
-    if (a.size() != e.a.size() || b.size() != e.b.size()) return false;
     for (size_t i = 0; i < a.size(); ++i)
       if (has(e.b, e.a[i]) && b[e.b.find(e.a[i])] != a[i]) return false;
     return true;

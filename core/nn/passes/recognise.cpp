@@ -171,15 +171,9 @@ void recogniseGroupNorm(ResolvedGraph& resolved) {
   using Find = std::optional<GroupNorm> (*)(const ResolvedGraph&, const Uses&, const Node&);
   for (const Find find : {Find{reshapedNormalization}, Find{normalization}, Find{affineNormalization}}) {
     // A node changes behind the ones it is made of, so one walk sees chains of Mul and Add as well.
-    const Uses* uses = nullptr;
-    std::optional<Uses> current;
-    for (Node& node : resolved.graph.nodes) {
-      if (!uses) uses = &current.emplace(resolved.graph);
-      const auto g = find(resolved, *uses, node);
-      if (!g) continue;
-      become(resolved, node, *g);
-      uses = nullptr;
-    }
+    const Uses uses(resolved.graph);
+    for (Node& node : resolved.graph.nodes)
+      if (const auto g = find(resolved, uses, node)) become(resolved, node, *g);
     removeDeadCode(resolved.graph);
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/nn/attribute_types.h"
 #include "core/nn/passes/expand_quantized.h"
 #include "core/nn/reference/kernel.h"
 
@@ -55,7 +56,10 @@ class Resolver {
   Expected<void> resolve(const std::map<std::string, Shape>& inputShapes) {
     if (auto ok = fixInputs(inputShapes); !ok) return ok;
     removeDeadCode(m_out.graph);
-    for (const auto& [name, tensor] : m_out.graph.constants) m_out.types[name] = {tensor.shape, tensor.type()};
+    for (const auto& [name, tensor] : m_out.graph.constants) {
+      m_out.types[name] = {tensor.shape, tensor.type()};
+      m_narrow.insert(name);
+    }
     collectNeeded();
     std::vector<Node> kept;
     for (const Node& original : m_out.graph.nodes)
@@ -180,9 +184,9 @@ class Resolver {
     if (upstreamFailed(node)) return false;  // its own trouble, if any, cannot be known
     const reference::Kernel& kernel = *reference::kernels().find(node.op, m_out.graph.opset);
     const OpCall call = m_out.call(node);
+    if (auto ok = checkAttributeTypes(node); !ok) return call.refuse("{}", ok.error().message);
     if (auto ok = checkInputs(call, kernel); !ok) return passError(ok);
     auto types = kernel.infer(call);
-    if (!call.badAttribute().empty()) return call.refuse("attribute {} has the wrong type", call.badAttribute());
     if (!types) return passError(types);
     if (auto ok = setTypes(call, *types); !ok) return passError(ok);
     if (!canFold(call, kernel, *types)) return false;
@@ -238,6 +242,8 @@ class Resolver {
     if (op == "Shape" || op == "Size" || op == "Constant") return true;  // as large as the file, at most
     for (size_t i = 0; i < call.inputCount(); ++i)
       if (call.isDynamic(i)) return false;
+    // So is what widens weights, once: kernels want them constant, however many there are.
+    if ((op == "DequantizeLinear" || op == "Cast") && m_narrow.erase(call.node().inputs[0]) != 0) return true;
     double work = kernel.work ? kernel.work(call, types) : 0;
     for (const ValueType& type : types) work += static_cast<double>(elementCount(type.shape));
     for (size_t i = 0; i < call.inputCount(); ++i)
@@ -252,6 +258,7 @@ class Resolver {
   std::vector<Node> m_visited;     // without attributes
   std::vector<NodeProblem> m_problems;
   double m_foldingWork = 0;
+  std::set<std::string> m_narrow;  // constants of the file that nothing has widened yet
 };
 
 }  // namespace

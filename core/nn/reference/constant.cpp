@@ -1,8 +1,8 @@
 // Operators that make or convert numbers without computing: Constant, ConstantOfShape, Shape, Cast, CastLike.
 #include <algorithm>
-#include <cmath>
 
 #include "core/nn/onnx.pb.h"
+#include "core/nn/reference/convert.h"
 #include "core/nn/reference/kernel.h"
 
 namespace lynceus::nn::reference {
@@ -89,15 +89,6 @@ Expected<std::vector<ValueType>> inferCast(const OpCall& call) {
     case Proto::INT64: return oneOutput(call.shape(0), Type::i64);
     default: return call.refuse("cannot cast to type {}: cast to float, int32, int64, int8 or uint8", to);
   }
-}
-
-// A float that no integer is near becomes 0; a narrower integer keeps the low bits, as in C.
-template <class To, class From>
-To converted(From v) {
-  if constexpr (std::is_same_v<From, float> && !std::is_same_v<To, float>)
-    return static_cast<To>(std::fabs(v) < 9.2e18F ? static_cast<int64_t>(v) : 0);
-  else
-    return static_cast<To>(v);
 }
 
 std::vector<Tensor> cast(const OpCall& call, const std::vector<ValueType>& outputs) {

@@ -6,6 +6,7 @@
 
 #include "core/nn/cost.h"
 #include "core/nn/passes/resolve.h"
+#include "core/nn/passes/uses.h"
 #include "core/nn/reference/kernel.h"
 #include "core/nn/run_inputs.h"
 
@@ -14,11 +15,7 @@ namespace {
 
 class ReferenceExecutable : public compute::Executable {
  public:
-  explicit ReferenceExecutable(ResolvedGraph graph) : m_resolved(std::move(graph)) {
-    for (size_t i = 0; i < nodes().size(); ++i)
-      for (const std::string& name : nodes()[i].inputs) m_lastUse[name] = i;
-    for (const ValueInfo& output : m_resolved.graph.outputs) m_lastUse.erase(output.name);
-  }
+  explicit ReferenceExecutable(ResolvedGraph graph) : m_resolved(std::move(graph)), m_uses(m_resolved.graph) {}
 
   Expected<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) override {
     if (auto ok = checkRunInputs(m_resolved.graph, inputs); !ok) return passError(ok);
@@ -43,8 +40,7 @@ class ReferenceExecutable : public compute::Executable {
         if (m_resolved.types.count(node.outputs[o])) aliveBytes += alive[node.outputs[o]] = types[o].bytes();
       report.arenaBytes = std::max(report.arenaBytes, aliveBytes);
       for (const std::string& name : node.inputs)
-        if (const auto use = m_lastUse.find(name); use != m_lastUse.end() && use->second == i)
-          aliveBytes -= std::exchange(alive[name], 0);
+        if (m_uses.lastReader(name) == i) aliveBytes -= std::exchange(alive[name], 0);
     }
     report.boundBytes = report.arenaBytes;
     for (const auto& [name, tensor] : m_resolved.graph.constants)
@@ -63,7 +59,7 @@ class ReferenceExecutable : public compute::Executable {
     for (size_t i = 0; i < nodes().size(); ++i) {
       runNode(nodes()[i], values, computed);
       for (const std::string& name : nodes()[i].inputs)
-        if (const auto use = m_lastUse.find(name); use != m_lastUse.end() && use->second == i) computed.erase(name);
+        if (m_uses.lastReader(name) == i) computed.erase(name);
     }
     std::vector<Tensor> outputs;
     for (const ValueInfo& output : m_resolved.graph.outputs) outputs.push_back(*values.at(output.name));
@@ -87,7 +83,7 @@ class ReferenceExecutable : public compute::Executable {
   }
 
   ResolvedGraph m_resolved;
-  std::map<std::string, size_t> m_lastUse;  // value -> position of the last node that reads it; outputs are not in it
+  Uses m_uses;
 };
 
 class ReferenceDevice : public compute::Device {

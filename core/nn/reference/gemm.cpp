@@ -26,8 +26,7 @@ std::vector<Tensor> gemm(const OpCall& call, const std::vector<ValueType>& outpu
       for (int64_t k = 0; k < g.inner; ++k)
         sum += static_cast<double>(call.floats(0)[i * g.strideA[0] + k * g.strideA[1]]) *
                call.floats(1)[k * g.strideB[0] + j * g.strideB[1]];
-      const double added =
-          call.has(2) ? static_cast<double>(g.beta) * call.floats(2)[i * stepRow + j * stepColumn] : 0.0;
+      const double added = g.addsC ? static_cast<double>(g.beta) * call.floats(2)[i * stepRow + j * stepColumn] : 0.0;
       out.floats()[i * g.columns + j] = static_cast<float>(g.alpha * sum + added);
     }
   return oneTensor(std::move(out));

@@ -17,20 +17,6 @@ Expected<std::vector<ValueType>> inferPool(const OpCall& call) {
   return oneOutput(windowShape(call.shape(0), call.shape(0)[1], *window));
 }
 
-/// The positions of one axis that a window covers: start + k * step for k in [first, last); all inside the input.
-struct Span {
-  int64_t start, step, first, last;
-  int64_t covered;  ///< how many there are with the padding
-};
-
-Span spanOf(const Window& w, int axis, int64_t size, int64_t out) {
-  const int64_t start = out * w.stride[axis] - w.padBegin[axis], step = w.dilation[axis], taps = w.kernel[axis];
-  const auto tapsBefore = [&](int64_t end) {
-    return std::clamp<int64_t>(end <= start ? 0 : (end - start + step - 1) / step, 0, taps);
-  };
-  return {start, step, tapsBefore(0), tapsBefore(size), tapsBefore(size + w.padEnd[axis])};
-}
-
 /// What a window sees.
 struct View {
   std::array<Span, 3> spans;
@@ -98,15 +84,14 @@ int64_t columnMajor(int64_t voxel, const Int3& size, size_t spatialAxes) {
   return y + size[1] * x;
 }
 
+// Where a window sees nothing: the lowest finite number, as in ONNX Runtime.
 template <class T>
 void largestOf(const OpCall& call, const std::vector<T>& input, std::vector<T>& out, Tensor* where) {
   const Shape5 in = lift(call.shape(0));
   const bool columns = call.integer("storage_order", 0) != 0;
-  using Limits = std::numeric_limits<T>;
-  constexpr T kLowest = Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
   forWindows(call, [&](const View& view, int64_t plane, int64_t at) {
     const T* x = input.data() + plane * in.voxels();
-    T largest = kLowest;
+    T largest = std::numeric_limits<T>::lowest();
     int64_t best = -1;
     view.forEach(in.space, [&](int64_t voxel) {
       if (best >= 0 && !(x[voxel] > largest)) return;

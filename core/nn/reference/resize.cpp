@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/nn/reference/convert.h"
 #include "core/nn/reference/kernel.h"
 #include "core/parallel.h"
 
@@ -10,7 +11,6 @@ namespace {
 
 Expected<std::vector<ValueType>> inferResize(const OpCall& call) {
   const Type type = call.input(0).type.type;
-  if (type == Type::i64) return call.refuse("the input holds 64-bit integers");
   if (!isFloating(type) && call.text("mode", "nearest") != "nearest")
     return call.refuse("the input holds integers, which only the mode nearest keeps");
   const auto plan = resizePlan(call);
@@ -18,16 +18,20 @@ Expected<std::vector<ValueType>> inferResize(const OpCall& call) {
   return oneOutput(plan->output, type);
 }
 
-// The number at position i of a line of the axis.
-double valueAt(const ResizeAxis& axis, size_t i, const double* line, int64_t step) {
-  if (axis.taps == 0) {
-    const double low = line[axis.low[i] * step], high = line[axis.high[i] * step];
-    return axis.highWeight[i] == 0 ? low : low + (high - low) * axis.highWeight[i];
+// The number at position i of a line of the axis. Integers are only chosen, never mixed.
+template <class Number>
+Number valueAt(const ResizeAxis& axis, size_t i, const Number* line, int64_t step) {
+  if constexpr (std::is_floating_point_v<Number>) {
+    if (axis.taps > 0) {
+      Number sum = 0;
+      for (size_t t = i * static_cast<size_t>(axis.taps); t < (i + 1) * static_cast<size_t>(axis.taps); ++t)
+        sum += axis.weight[t] * line[axis.source[t] * step];
+      return sum;
+    }
+    const Number low = line[axis.low[i] * step], high = line[axis.high[i] * step];
+    if (axis.highWeight[i] != 0) return low + (high - low) * axis.highWeight[i];
   }
-  double sum = 0;
-  for (size_t t = i * static_cast<size_t>(axis.taps); t < (i + 1) * static_cast<size_t>(axis.taps); ++t)
-    sum += axis.weight[t] * line[axis.source[t] * step];
-  return sum;
+  return line[axis.low[i] * step];
 }
 
 // Positions that lie outside of the input along any axis.
@@ -38,7 +42,7 @@ void extrapolate(const ResizePlan& plan, std::vector<T>& values) {
     const std::vector<bool>& outside = plan.axes[d].outside;
     if (outside.empty()) continue;
     for (int64_t i = 0; i < static_cast<int64_t>(values.size()); ++i)
-      if (outside[i / strides[d] % plan.output[d]]) values[i] = static_cast<T>(plan.extrapolation);
+      if (outside[i / strides[d] % plan.output[d]]) values[i] = converted<T>(plan.extrapolation);
   }
 }
 
@@ -52,19 +56,20 @@ std::vector<size_t> axisOrder(const ResizePlan& plan, const Shape& in) {
   return order;
 }
 
-// Interpolates along one axis after the other, in double.
+// Along one axis after the other; floats in double.
 template <class T>
 std::vector<T> resized(const OpCall& call, const std::vector<T>& input) {
+  using Number = std::conditional_t<std::is_floating_point_v<T>, double, T>;
   const ResizePlan plan = *resizePlan(call);
   Shape shape = call.shape(0);
-  std::vector<double> values(input.begin(), input.end());
+  std::vector<Number> values(input.begin(), input.end());
   for (const size_t d : axisOrder(plan, shape)) {
     const ResizeAxis& axis = plan.axes[d];
     const int64_t inner = stridesOf(shape)[d], size = shape[d], outer = elementCount(shape) / (inner * size);
     const int64_t positions = plan.output[d];
-    std::vector<double> next(static_cast<size_t>(outer * positions * inner));
+    std::vector<Number> next(static_cast<size_t>(outer * positions * inner));
     parallelForLarge(outer * positions, outer * positions * inner, [&](int64_t i) {
-      const double* line = values.data() + i / positions * size * inner;
+      const Number* line = values.data() + i / positions * size * inner;
       for (int64_t k = 0; k < inner; ++k) next[i * inner + k] = valueAt(axis, i % positions, line + k, inner);
     });
     values = std::move(next);

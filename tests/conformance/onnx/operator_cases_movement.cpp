@@ -171,6 +171,12 @@ void addIntegerMovements(Cases& cases) {
     cases.add("Cast to type " + std::to_string(type), {2, 3, 5, 7},
               [&](OnnxBuilder& b, const std::string& x) { return asFloat(b, b.node("Cast", {x}).integer("to", type)); },
               {13, 0, 100, kExact});
+  cases.add(
+      "CastLike a boolean", {2, 3, 5},
+      [](OnnxBuilder& b, const std::string& x) {
+        return asFloat(b, b.node("CastLike", {x, b.node("Greater", {x, scalar(b, 0)}).output()}));
+      },
+      kMoves);
   cases.add("CastLike", {2, 3, 5},
             [](OnnxBuilder& b, const std::string& x) {
               return asFloat(b, b.node("CastLike", {x, b.constant({{}, Ints{1}})}));

@@ -68,6 +68,19 @@ void addCrops(Cases& cases) {
                       .output();
                 },
                 {13});
+  for (const int type : {OnnxBuilder::Proto::INT8, OnnxBuilder::Proto::UINT8, OnnxBuilder::Proto::INT32})
+    for (const Floats& region : regions)
+      cases.add("Resize of a region of integers", {1, 3, 5, 7, 6},
+                [&](OnnxBuilder& b, const std::string& x) {
+                  const std::string scaled = b.node("Mul", {x, scalar(b, 100)});
+                  const std::string integers = b.node("Cast", {b.node("Abs", {scaled}).output()}).integer("to", type);
+                  return asFloat(b,
+                                 b.node("Resize", {integers, b.constant({{10}, region}), "", b.ints({1, 3, 4, 5, 8})})
+                                     .text("mode", "nearest")
+                                     .text("coordinate_transformation_mode", "tf_crop_and_resize")
+                                     .real("extrapolation_value", -3.7F));
+                },
+                {13, -1, 1, kExact});
 }
 
 void addPolicies(Cases& cases) {

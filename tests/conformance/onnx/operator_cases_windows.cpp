@@ -132,6 +132,17 @@ void addPools(Cases& cases) {
                 },
                 {12, -1, 1, kExact});
   }
+  // Some windows see nothing of the image.
+  for (const char* op : {"MaxPool", "AveragePool", "LpPool"})
+    cases.add(std::string(op) + " of the padding alone", {1, 3, 2, 4, 3},
+              [&](OnnxBuilder& b, const std::string& x) {
+                return b.node(op, {x})
+                    .ints("kernel_shape", {2, 1, 2})
+                    .ints("pads", {1, 0, 1, 1, 0, 1})
+                    .ints("dilations", {3, 1, 4})
+                    .output();
+              },
+              {19});
   for (const char* op : {"GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"})
     for (const Shape& shape :
          {Shape{2, 17, 5, 6, 7}, Shape{1, 1, 3, 3, 3}, Shape{1, 33, 11, 9, 7}, Shape{2, 3, 9}, Shape{2, 5, 7, 3}})

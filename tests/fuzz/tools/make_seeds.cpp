@@ -1,6 +1,8 @@
 // Writes seeds for every fuzz target, so that nothing big is committed: make-seeds FOLDER makes FOLDER/<target>/….
+#include <algorithm>
 #include <fstream>
 #include <iostream>
+#include <set>
 
 #include <zip.h>
 
@@ -9,6 +11,7 @@
 #include "io/results/findings_json.h"
 #include "tests/support/ct_files.h"
 #include "tests/support/networks.h"
+#include "tests/support/networks/quantized.h"
 
 using namespace lynceus;
 namespace fs = std::filesystem;
@@ -239,11 +242,78 @@ test::OnnxBuilder operatorsModel() {
   return b;
 }
 
+// What one output of a model needs, and nothing else.
+test::OnnxBuilder partOf(const test::OnnxBuilder& whole, int output) {
+  test::OnnxBuilder part = whole;
+  nn::onnx::GraphProto& graph = part.graph();
+  graph.mutable_output()->SwapElements(0, output);
+  graph.mutable_output()->DeleteSubrange(1, graph.output_size() - 1);
+  std::set<std::string> needed{graph.output(0).name()};
+  for (int i = graph.node_size(); i-- > 0;) {
+    const auto& node = graph.node(i);
+    const bool used = std::any_of(node.output().begin(), node.output().end(),
+                                  [&](const std::string& name) { return needed.count(name) != 0; });
+    if (used)
+      needed.insert(node.input().begin(), node.input().end());
+    else
+      graph.mutable_node()->DeleteSubrange(i, 1);
+  }
+  for (int i = graph.initializer_size(); i-- > 0;)
+    if (!needed.count(graph.initializer(i).name())) graph.mutable_initializer()->DeleteSubrange(i, 1);
+  return part;
+}
+
+// What the passes of the cpu fuse, in few bytes.
+test::OnnxBuilder smallNetwork() {
+  test::OnnxBuilder b(20);
+  const std::vector<int64_t> pads(6, 1), two(3, 2);
+  const std::string x = b.input("x", {1, 2, 4, 4, 4});
+  const auto positive = [&](int64_t count) { return b.constant(test::randomTensor({count}, 3, 0.5F, 1)); };
+  const std::string conv = b.node("Conv", {x, b.weights({4, 2, 3, 3, 3}, 1)}).ints("pads", pads);
+  const std::string norm = b.node("BatchNormalization", {conv, positive(4), positive(4), positive(4), positive(4)});
+  const std::string top = b.node("LeakyRelu", {norm}).real("alpha", 0.1F);
+  const std::string low = b.node("MaxPool", {top}).ints("kernel_shape", two).ints("strides", two);
+  const std::string inner = b.node("Conv", {low, b.weights({4, 4, 1, 1, 1}, 2), b.weights({4}, 3)});
+  const std::string sum = b.node("Relu", {b.node("Add", {inner, low}).output()});
+  const std::string up = b.node("ConvTranspose", {sum, b.weights({4, 3, 2, 2, 2}, 4)}).ints("strides", two);
+  const std::string wide =
+      b.node("Resize", {sum, "", b.constant({{5}, std::vector<float>{1, 1, 2, 2, 2}})}).text("mode", "linear");
+  const std::string all = b.node("Concat", {up, wide, top}).integer("axis", 1);
+  const std::string even = b.node("InstanceNormalization", {all, positive(11), positive(11)});
+  const std::string mean = b.node("ReduceMean", {even, b.ints({2, 3, 4})}).integer("keepdims", 0);
+  const std::string head = b.node("Gemm", {mean, b.weights({11, 5}, 5), b.weights({5}, 6)}).real("alpha", 0.5F);
+  const std::string rows = b.node("Transpose", {b.node("MatMul", {head, b.weights({5, 5}, 7)}).output()});
+  b.output(b.node("Softmax", {b.node("Gelu", {rows}).output()}), 2);
+  return b;
+}
+
+// A residual block on integers.
+test::OnnxBuilder quantisedNetwork() {
+  test::QuantizedBuilder q(true, {1, 2, 4, 4, 4});
+  const std::string x = q.quantize(q.relu(q.conv3(q.input(), 2, 3)), -6, nn::Type::u8);
+  const std::string inner = q.quantize(q.conv3(x, 3, 3), -6, nn::Type::i8);
+  const std::string sum = q.b.node("Add", {inner, x});
+  const std::string low = q.b.node("MaxPool", {q.quantize(sum, -6, nn::Type::i8)}).ints("kernel_shape", {2, 2, 2});
+  q.b.output(q.quantize(low, -6, nn::Type::i8), 5);
+  return q.b;
+}
+
+void writeOnnxSeeds(const fs::path& folder) {
+  const auto write = [&](const std::string& name, const test::OnnxBuilder& model) {
+    const auto bytes = model.bytes();
+    writeFile(folder / name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  };
+  test::OnnxBuilder operators = operatorsModel();
+  write("operators", operators);
+  for (int i = 0; i < operators.graph().output_size(); ++i)
+    write("operator_" + std::to_string(i), partOf(operators, i));
+  write("small", smallNetwork());
+  write("quantised", quantisedNetwork());
+  write("unet", test::residualUNet(2, {1, 1, 16, 16, 16}));
+}
+
 void writeOtherSeeds(const fs::path& folder) {
-  const auto operators = operatorsModel().bytes();
-  writeFile(folder / "onnx" / "operators", {reinterpret_cast<const char*>(operators.data()), operators.size()});
-  const auto onnx = test::residualUNet(2, {1, 1, 16, 16, 16}).bytes();
-  writeFile(folder / "onnx" / "unet", {reinterpret_cast<const char*>(onnx.data()), onnx.size()});
+  writeOnnxSeeds(folder / "onnx");
   fs::create_directories(folder / "npy");
   for (const nn::Tensor& tensor :
        {nn::Tensor{{2, 3}, std::vector<float>(6, 1.5F)}, nn::Tensor{{4}, std::vector<int64_t>(4, 7)}})

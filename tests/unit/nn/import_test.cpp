@@ -411,7 +411,35 @@ TEST(Compile, RefusesAttributesOfTheWrongType) {
   const std::string x = b.input("x", {1, 1, 4, 4, 4});
   b.output(b.node("Conv", {x, b.weights({8, 1, 3, 3, 3}, 1)}).integer("strides", 2), 5);
   EXPECT_THAT(compileError(b, {{"x", {1, 1, 4, 4, 4}}}),
-              AllOf(HasSubstr("Conv"), HasSubstr("strides has the wrong type")));
+              AllOf(HasSubstr("Conv"), HasSubstr("strides is an integer, expected a list of integers")));
+}
+
+// An attribute that only the computation itself reads is judged before anything else is, too.
+TEST(Compile, RefusesAttributesOfTheWrongTypeBeforeItReadsThem) {
+  const nn::Shape shape{1, 2, 4, 4, 4};
+  const auto refusal = [&](const char* op, size_t parameters, const auto& set) {
+    OnnxBuilder b;
+    std::vector<std::string> inputs{b.input("x", shape)};
+    for (size_t i = 0; i < parameters; ++i) inputs.push_back(b.weights({2}, 1));
+    auto node = b.node(op, inputs);
+    set(node);
+    b.output(node, 5);
+    return compileError(b, {{"x", shape}});
+  };
+  EXPECT_THAT(refusal("AveragePool", 0,
+                      [](auto& n) {
+                        n.ints("kernel_shape", {2, 2, 2}).text("count_include_pad", "1");
+                      }),
+              HasSubstr("attribute count_include_pad is a text, expected an integer"));
+  EXPECT_THAT(refusal("BatchNormalization", 4, [](auto& n) { n.integer("epsilon", 1); }),
+              HasSubstr("attribute epsilon is an integer, expected a number"));
+  EXPECT_THAT(refusal("LpNormalization", 0, [](auto& n) { n.real("p", 2); }),
+              HasSubstr("attribute p is a number, expected an integer"));
+  // Not what follows from the fallback: a window of 0 axes, or another input that does not fit.
+  EXPECT_THAT(refusal("MaxPool", 0, [](auto& n) { n.integer("kernel_shape", 2); }),
+              HasSubstr("attribute kernel_shape is an integer, expected a list of integers"));
+  EXPECT_THAT(refusal("BatchNormalization", 1, [](auto& n) { n.text("epsilon", "small"); }),
+              HasSubstr("attribute epsilon is a text"));
 }
 
 TEST(Compile, RefusesOutputsThatNoMemoryCouldHold) {

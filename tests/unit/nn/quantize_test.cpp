@@ -252,6 +252,21 @@ TEST(QuantizeModel, LeavesNodesFloatThatAreNamed) {
   EXPECT_THAT(unknown.error().message, HasSubstr("no such node"));
 }
 
+// `models check` prints the names that the importer gives.
+TEST(QuantizeModel, KnowsNodesByTheNamesThatTheImporterGives) {
+  OnnxBuilder b = floatNetwork();
+  for (auto& node : *b.graph().mutable_node()) node.set_name(node.op_type() == "Conv" ? "conv" : "");
+  const auto graph = nn::parseOnnx(b.bytes(), "test");
+  ASSERT_TRUE(graph) << graph.error().message;
+  for (const nn::Node& node : graph->nodes) {
+    if (node.op.rfind("Conv", 0) != 0) continue;  // Conv: "conv" and "conv#6"; ConvTranspose: "ConvTranspose#4"
+    const auto model = quantized(b, {{node.name}});
+    ASSERT_TRUE(model) << model.error().message;
+    EXPECT_EQ(model->convolutions, 2) << node.name;
+    EXPECT_EQ(model->floatConvolutions, 1) << node.name;
+  }
+}
+
 TEST(QuantizeModel, RefusesAnOldOperatorThatMeansSomethingElseNow) {
   OnnxBuilder b(11);
   const std::string x = b.input("x", {1, 2, 8, 8, 8});

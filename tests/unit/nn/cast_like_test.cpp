@@ -23,7 +23,7 @@ Floats castLike(const std::function<std::string(OnnxBuilder&, const std::string&
 }
 
 std::string boolInitialiser(OnnxBuilder& b) {
-  const std::string name = b.ints({1});
+  std::string name = b.ints({1});
   auto* proto = b.graph().mutable_initializer(b.graph().initializer_size() - 1);
   proto->set_data_type(Proto::BOOL);
   proto->set_raw_data(std::string(1, '\1'));

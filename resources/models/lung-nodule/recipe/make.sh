@@ -22,5 +22,8 @@ for ((g = 0; g < gpus; ++g)); do
   pids+=($!)
 done
 for pid in "${pids[@]}"; do wait "$pid"; done
-[[ ${FIGURES:-yes} == no ]] ||
-  python3 "$here/figures.py" --lynceus "$lynceus" --data "$data" --models "$out/networks" --out "$out/figures" | tee "$out/figures.txt"
+[[ ${FIGURES:-yes} != no ]] || exit 0
+python3 "$here/figures.py" --lynceus "$lynceus" --data "$data" --models "$out/networks" --out "$out/figures" | tee "$out/figures.txt"
+threshold=$(sed -n 's/^threshold = //p' "$here/../model.toml")
+python3 "$here/pictures.py" --real "$out/real.npz" --figures "$out/figures" --threshold "$threshold" --page "$out/figures/page.jpg"
+"$here/phantom_figures.sh" "$lynceus" "$here/.." "$out/phantom_figures" --precision bf16  # of the package as it lies here

@@ -58,7 +58,8 @@ class Medical3DNet(nn.Module):
     def __init__(self, c=(32, 64, 128, 256)):
         super().__init__()
         pool = nn.MaxPool3d(2)
-        self.features = nn.Sequential(conv(1, c[0]), pool, conv(c[0], c[1]), pool, conv(c[1], c[2]), pool, conv(c[2], c[3]))
+        self.features = nn.Sequential(conv(1, c[0]), pool, conv(c[0], c[1]), conv(c[1], c[1]), pool, conv(c[1], c[2]), conv(c[2], c[2]), pool,
+                                      conv(c[2], c[3]))
         self.dropout = nn.Dropout(0.3)
         self.classes = nn.Linear(2 * c[3], 2)
 

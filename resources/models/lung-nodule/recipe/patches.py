@@ -17,8 +17,9 @@ WINDOW = (-1200.0, 600.0)
 MAX_NODULES = 12     # in one patch
 AIR = 28.0           # of 255: -1000 HU, what the product puts around a volume
 CUBE = 51            # voxels of a real nodule's surroundings
-MIRRORED = 0.5       # of the patches of scans and phantoms show a box of that size and its mirror images, as those of cubes must: else
-                     # a network learns that mirrored surroundings mean a nodule
+CUT = 0.5            # of the patches of scans and phantoms show a box of that size alone, as those of cubes must: else a network learns
+                     # that such surroundings mean a nodule
+MIRROR, AROUND, EDGE = range(3)  # what is beyond such a box: its mirror images, one value, its outermost voxels
 ELASTIC_CELL = 16.0  # mm between the control points of the deformation
 ELASTIC_MAX = 5.0    # mm; a cubic B-spline lattice cannot fold below 0.4 of its spacing
 
@@ -27,6 +28,11 @@ ELASTIC_MAX = 5.0    # mm; a cubic B-spline lattice cannot fold below 0.4 of its
 
 def to_uint8(hu):
     return np.clip((np.asarray(hu, np.float32) - WINDOW[0]) * (255.0 / (WINDOW[1] - WINDOW[0])) + 0.5, 0, 255).astype(np.uint8)
+
+
+def share(hu):
+    """Where a value lies in the window."""
+    return (hu - WINDOW[0]) / (WINDOW[1] - WINDOW[0])
 
 
 def read_mha(path):
@@ -72,7 +78,7 @@ def lung_of(image):
 
 
 class Source:
-    """One image and what is known about it. A cube, which has a mask, goes on mirrored beyond its borders; around a scan is air."""
+    """One image and what is known about it. A cube has a mask of its nodule."""
 
     def __init__(self, name, image, nodules, corner=(0, 0, 0), doubtful=(), mask=None, thickness=1.0, centres=None):
         self.name, self.image, self.mask, self.thickness = name, image, mask, float(thickness)
@@ -84,6 +90,10 @@ class Source:
         self.centres = centres        # places in and near the lungs
         if mask is None and centres is None:
             self.centres = np.argwhere(scipy.ndimage.binary_dilation(lung_of(image), iterations=2)) * 4.0 + 2
+        self.cells = {tuple(c) for c in (self.centres // 4).astype(int)} if mask is None else {}
+
+    def near_lungs(self, place):
+        return tuple((place // 4).astype(int)) in self.cells
 
     def save(self, path):
         np.savez(path, image=self.image, nodules=self.nodules, corner=self.corner, doubtful=self.doubtful, thickness=self.thickness,
@@ -178,32 +188,34 @@ class Deformation:
         return torch.einsum("ncijp,nki,nkj,nkp->nkc", self.lattice, w[:, :, 0], w[:, :, 1], w[:, :, 2])
 
 
-def gather(buffer, start, shape, box, centre, matrix, points):
+def gather(buffer, start, shape, box, beyond, centre, matrix, points):
     """Trilinear patches 0..255: point p of a patch shows source voxel centre + M p. points: (n or 1, 3, z, y, x).
 
-    box: (n, 2, 3), the first voxel and the size of what is shown, mirrored beyond; size 0: everything, and air around it.
+    box: (n, 2, 3), the first voxel and the size of what is shown; beyond: (n, 2), MIRROR, AROUND or EDGE and the value around.
     """
     q = torch.einsum("nij,njzyx->nizyx", matrix, points.expand(len(matrix), -1, -1, -1, -1)) + centre[:, :, None, None, None]
     shape = shape[:, :, None, None, None]
     first, size = box[:, :, :, None, None, None].unbind(1)
-    last = (size - 1).clamp(min=1)
+    mode, around = beyond[:, :, None, None, None].unbind(1)
+    last = size - 1
     away = torch.remainder(q - first, 2 * last)
-    q = torch.where(size > 0, first + torch.minimum(away, 2 * last - away), q)
+    held = torch.where(mode[:, None] == MIRROR, torch.minimum(away, 2 * last - away), torch.minimum((q - first).clamp(min=0), last))
+    q = torch.where(mode[:, None] == AROUND, q, first + held)
     low = q.floor()
     fraction = q - low
     low = low.long()
-    start = start[:, None, None, None]
+    first, size, start = first.long(), size.long(), start[:, None, None, None]
     value = 0
     for corner in range(8):
         index, weight, inside = 0, 1, True
         for axis in range(3):
             step = (corner >> axis) & 1
             i = low[:, axis] + step
-            size = shape[:, axis]
-            inside = inside & (i >= 0) & (i < size)
-            index = index * size + torch.minimum(i.clamp(min=0), size - 1)
+            away = i - first[:, axis]
+            inside = inside & (away >= 0) & (away < size[:, axis])
+            index = index * shape[:, axis] + torch.minimum(i.clamp(min=0), shape[:, axis] - 1)
             weight = weight * (fraction[:, axis] if step else 1 - fraction[:, axis])
-        value = value + torch.where(inside, buffer[start + index].float(), AIR) * weight
+        value = value + torch.where(inside, buffer[start + index].float(), around) * weight
     return value[:, None]
 
 
@@ -313,21 +325,27 @@ class Plans:
         return scan, self.choose(scan.centres), rng.uniform(-8, 8, 3), (0.85, 1.2)
 
     def box(self, source, focus):
-        """Box (2, 3) to mirror, and the nodules and the doubtful places then shown; a nodule that a face cuts is doubtful."""
+        """Box (2, 3) that is shown and what is beyond it (2), the nodules and the doubtful places then shown; a nodule that a face cuts
+        is doubtful."""
+        shape = np.array(source.image.shape)
         if source.mask is not None:
-            first, size = np.zeros(3), np.array(source.image.shape)
-        elif self.rng.random() < MIRRORED:
+            first, size = np.zeros(3), shape
+        elif self.rng.random() < CUT:
+            first = np.clip(np.rint(focus + self.rng.uniform(-3, 3, 3)) - CUBE // 2, 0, shape - CUBE)
             size = np.full(3, CUBE)
-            first = np.clip(np.rint(focus + self.rng.uniform(-3, 3, 3)) - CUBE // 2, 0, np.array(source.image.shape) - CUBE)
         else:
-            return np.zeros((2, 3)), source.nodules, source.doubtful
+            return np.stack([np.zeros(3), shape]), (AROUND, AIR), source.nodules, source.doubtful
+        beyond = self.rng.choice(3, p=[0.4, 0.4, 0.2]), self.rng.choice([AIR, 0.0])
         places = np.concatenate([source.nodules, source.doubtful])
         held = np.clip(places[:, :3], first, first + size - 1)
-        beyond = np.abs(places[:, :3] - held).max(axis=1)
-        whole = (beyond == 0) & (np.arange(len(places)) < len(source.nodules))
-        unsure = ~whole & (beyond < places[:, 3] / 2)
+        away = np.abs(places[:, :3] - held).max(axis=1)
+        whole = (away == 0) & (np.arange(len(places)) < len(source.nodules))
+        unsure = ~whole & (away < places[:, 3] / 2)
         places[:, :3] = held
-        return np.stack([first, size]), mirror_images(places[whole], first, size), mirror_images(places[unsure], first, size)
+        shown, doubtful = places[whole], places[unsure]
+        if beyond[0] == MIRROR:
+            shown, doubtful = mirror_images(shown, first, size), mirror_images(doubtful, first, size)
+        return np.stack([first, size]), beyond, shown, doubtful
 
     def inside(self, nodules, centre, matrix):
         """Those that reach into the patch, as (z, y, x, d) relative to its centre, without the deformation."""
@@ -340,32 +358,34 @@ class Plans:
         found = np.concatenate([at, d], axis=1)[near]
         return found[np.argsort(np.linalg.norm(found[:, :3], axis=1))][:MAX_NODULES]
 
-    def paste(self, host, taken):
-        """(cube, its place in the middle of the patch, matrix, place of the nodule, diameter or 0, place of what is shown).
+    def paste(self, host, box, centre, matrix, taken):
+        """(cube, its place in the middle of the patch, matrix, place of the nodule in the patch, diameter or 0, place of what is shown).
 
-        A real nodule; or in one of four the same seam around no nodule, so that a seam alone means nothing.
+        A real nodule; or in one of five the same seam around no nodule, so that a seam alone means nothing.
         """
         rng = self.rng
         cube = self.choose_cube()
-        nodule, real = cube.nodules[0], rng.random() < 0.75
-        factor = np.clip(math.exp(rng.uniform(math.log(3.2), math.log(28))) / nodule[3], 0.3, 1.7)
-        matrix, size, at = random_rotation(rng, 180) / factor, nodule[3] * factor, np.zeros(3)
+        nodule, real = cube.nodules[0], rng.random() < 0.8
+        factor = np.clip(math.exp(rng.uniform(math.log(3.2), math.log(32))) / nodule[3], 0.3, 1.8)
+        turn, size = random_rotation(rng, 180) / factor, nodule[3] * factor
         for _ in range(20):
             at = rng.uniform(-self.spread, self.spread, 3)
-            if all(np.linalg.norm(at - t[:3]) > (t[3] + size) / 2 + 4 for t in taken):
+            place = centre + matrix @ at
+            if (host.near_lungs(place) and np.all(np.abs(place - box[0] - box[1] / 2) < box[1] / 2 - size / 2)
+                    and all(np.linalg.norm(at - t[:3]) > (t[3] + size) / 2 + 4 for t in taken)):
                 break
         else:
-            real = False
-        shape = nodule[:3] - matrix @ at
+            real, at = False, np.full(3, 1000.0)  # nowhere, so that every batch has as many
+        shape = nodule[:3] - turn @ at
         looks = shape if real else shape + random_rotation(rng, 180) @ [nodule[3] + 4, 0, 0]
-        return cube, shape, matrix, at, size if real else 0.0, looks
+        return cube, shape, turn, at, size if real else 0.0, looks
 
     def make(self, step):
         """Arrays by name for the batch of a step; the same for the same seed, step and hard places."""
         self.rng = rng = np.random.default_rng([self.seed, step])
         n = len(self.kinds)
         plan = {"row": np.zeros(n, np.int64), "centre": np.zeros((n, 3)), "matrix": np.zeros((n, 3, 3)), "slices": np.zeros((n, 3)),
-                "box": np.zeros((n, 2, 3)),
+                "box": np.zeros((n, 2, 3)), "beyond": np.zeros((n, 2)),
                 "nodules": np.zeros((n, MAX_NODULES, 4)), "ignored": np.zeros((n, MAX_NODULES, 4)),
                 "amplitude": np.where(rng.random(n) < 0.3, rng.uniform(0, ELASTIC_MAX, n), 0)}
         pastes = []
@@ -374,12 +394,12 @@ class Plans:
             centre = focus + away
             low, high = self.zoom or zoom
             matrix = random_rotation(rng, 25) / math.exp(rng.uniform(math.log(low), math.log(high)))
-            plan["box"][i], nodules, doubtful = self.box(source, focus)
+            plan["box"][i], plan["beyond"][i], nodules, doubtful = self.box(source, focus)
             found, unsure = self.inside(nodules, centre, matrix), self.inside(doubtful, centre, matrix)
             if "paste" in kind:
-                cube, shape, turn, at, size, looks = self.paste(source, np.concatenate([found, unsure]))
+                cube, shape, turn, at, size, looks = self.paste(source, plan["box"][i], centre, matrix, np.concatenate([found, unsure]))
                 slices = draw_slices(rng, source.thickness) if source.thickness >= 1.5 else (0, 0, 0)  # as thick as the host
-                pastes.append((i, self.row[cube], [np.zeros(3), cube.image.shape], shape, turn, at, slices, looks))
+                pastes.append((i, self.row[cube], [np.zeros(3), cube.image.shape], shape, turn, at, size, slices, looks, rng.random() < 0.5))
                 plan["amplitude"][i] = 0  # a deformation would move the place
                 if size:
                     found = np.concatenate([[[*at, size]], found])[:MAX_NODULES]
@@ -387,7 +407,8 @@ class Plans:
             plan["row"][i], plan["centre"][i], plan["matrix"][i] = self.row[source], centre, matrix
             if source.thickness < 1.5 and rng.random() < 0.55:
                 plan["slices"][i] = draw_slices(rng, rng.uniform(1.5, 5))
-        names = ["pasteIndex", "pasteRow", "pasteBox", "pasteShape", "pasteMatrix", "pasteAt", "pasteSlices", "pasteLooks"]
+        names = ["pasteIndex", "pasteRow", "pasteBox", "pasteShape", "pasteMatrix", "pasteAt", "pasteSize", "pasteSlices", "pasteLooks",
+                 "pasteBrighter"]
         plan.update({k: np.array(v) for k, v in zip(names, zip(*pastes))})
         return {k: v.astype(np.float32) if v.dtype == np.float64 else v for k, v in plan.items()}
 
@@ -403,15 +424,15 @@ class Renderer:
         self.points = torch.stack(torch.meshgrid(self.axis, self.axis, self.axis, indexing="ij"))[None]
         self.gather = torch.compile(gather, dynamic=False) if images.device == "cuda" else gather
 
-    def patches(self, images, rows, boxes, centres, matrices, points):
-        return self.gather(images.buffer, images.start[rows], images.shape[rows], boxes, centres, matrices, points)
+    def patches(self, images, rows, boxes, beyond, centres, matrices, points):
+        return self.gather(images.buffer, images.start[rows], images.shape[rows], boxes, beyond, centres, matrices, points)
 
     def render(self, plan):
         """Images (n, 1, s, s, s) in 0..1; nodules and places to ignore, each (n, MAX_NODULES, 4) in patch voxels, d = 0: none."""
         plan = {k: torch.from_numpy(v).to(self.images.device, non_blocking=True) for k, v in plan.items()}
         deformation = Deformation(plan["amplitude"], self.size, self.generator)
         points = self.points + deformation.on_grid(self.axis)
-        image = self.patches(self.images, plan["row"], plan["box"], plan["centre"], plan["matrix"], points) / 255.0
+        image = self.patches(self.images, plan["row"], plan["box"], plan["beyond"], plan["centre"], plan["matrix"], points) / 255.0
         for places in (plan["nodules"], plan["ignored"]):  # p + u(p) = place
             at = places[..., :3]
             for _ in range(4):
@@ -422,19 +443,34 @@ class Renderer:
         return intensities(image, plan["slices"], self.generator), plan["nodules"], plan["ignored"]
 
     def paste(self, image, plan):
-        """Blends in where the host is lung; elsewhere the label goes instead."""
-        index, rows, box = plan["pasteIndex"], plan["pasteRow"], plan["pasteBox"]
-        matrix, nodules = plan["pasteMatrix"], plan["nodules"]
-        alpha = self.patches(self.masks, rows, box, plan["pasteShape"], matrix, self.points)
-        alpha = F.avg_pool3d(F.max_pool3d(alpha.clamp(max=1), 3, 1, 1), 3, 1, 1)  # one voxel of the real border comes along
-        looks = self.patches(self.images, rows, box, plan["pasteLooks"], matrix, self.points) / 255.0
-        both = torch.einsum("nzk,nckyx->nczyx", slice_profiles(plan["pasteSlices"], self.size), torch.cat([looks, alpha], dim=1))
-        looks, alpha = both[:, :1], both[:, 1:]
+        """Blends in, either in place of the host or where that is darker, so that it grows together with walls and vessels.
+
+        What would be no nodule to a reader goes, and its label: a nodule of which little stands out, or one cut into a wall.
+        """
+        index, matrix, nodules = plan["pasteIndex"], plan["pasteMatrix"], plan["nodules"]
+        ends = torch.zeros(len(index), 2, device=image.device)
+        ends[:, 0] = AROUND
+
+        def show(images, middle, beyond):
+            return self.patches(images, plan["pasteRow"], plan["pasteBox"], beyond, middle, matrix, self.points)
+
+        core = show(self.masks, plan["pasteShape"], ends).clamp(max=1)
+        looks = show(self.images, plan["pasteLooks"], ends * 0 + MIRROR) / 255.0
+        alpha = F.avg_pool3d(F.max_pool3d(core, 3, 1, 1), 3, 1, 1)  # one voxel of the real border comes along
+        profiles = slice_profiles(plan["pasteSlices"], self.size)
+        looks, alpha, core = torch.einsum("nzk,nckyx->nczyx", profiles, torch.cat([looks, alpha, core], dim=1)).split(1, dim=1)
+        host = image[index]
+        brighter = plan["pasteBrighter"][:, None, None, None, None]
+        pasted = host + (torch.where(brighter, torch.maximum(host, looks), looks) - host) * alpha
+
+        def mean(values):
+            return (values * core).sum(dim=(1, 2, 3, 4)) / core.sum(dim=(1, 2, 3, 4)).clamp(min=1e-3)
+
+        lung = mean(host) < share(-500)
+        visible = mean((pasted - host > share(90) - share(0)).float()) > 0.4
+        real = plan["pasteSize"] > 0
+        shown = torch.where(real, visible & (lung | plan["pasteBrighter"]), lung & (mean(looks) < share(-500)))
+        image[index] = torch.where(shown[:, None, None, None, None], pasted, host)
         at = plan["pasteAt"] + (self.size - 1) / 2
-        host = F.avg_pool3d(image[index], 7, 1, 3)[:, 0]
-        i = at.round().long()
-        lung = host[torch.arange(len(i), device=at.device), i[:, 0], i[:, 1], i[:, 2]] < (-500 - WINDOW[0]) / (WINDOW[1] - WINDOW[0])
-        alpha = alpha * lung[:, None, None, None, None]
-        image[index] = image[index] * (1 - alpha) + looks * alpha
         ours = (nodules[index, :, :3] - at[:, None]).norm(dim=2) < 0.01
-        nodules[index, :, 3] = nodules[index, :, 3] * (~ours | lung[:, None])
+        nodules[index, :, 3] = nodules[index, :, 3] * (~ours | shown[:, None])

@@ -28,10 +28,10 @@ PATCH = 64          # mm, detector
 CROP = 40           # mm, classifier
 STRIDE = 2          # mm per output cell of the detector
 MIN_DIAMETER = 3.0  # mm; smaller ones are neither lesion nor background
-DETECTOR_BATCH = {"cube": 10, "cube_elsewhere": 4, "scan_nodule": 2, "scan_lung": 4, "scan_hard": 7, "paste_scan": 8,
-                  "phantom_nodule": 6, "phantom_hard": 4, "phantom_lung": 1, "paste_phantom": 2}
-CLASSIFIER_BATCH = {"cube": 60, "cube_elsewhere": 24, "scan_nodule": 12, "scan_hard": 64, "paste_scan": 48,
-                    "phantom_nodule": 24, "phantom_hard": 24}
+DETECTOR_BATCH = {"cube": 11, "cube_elsewhere": 4, "scan_nodule": 2, "scan_lung": 5, "scan_hard": 9, "paste_scan": 11,
+                  "phantom_nodule": 3, "phantom_hard": 2, "paste_phantom": 1}
+CLASSIFIER_BATCH = {"cube": 64, "cube_elsewhere": 24, "scan_nodule": 12, "scan_hard": 72, "paste_scan": 56,
+                    "phantom_nodule": 14, "phantom_hard": 14}
 
 
 # ---------------------------------------------------------------- detector

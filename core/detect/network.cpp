@@ -15,7 +15,7 @@ Expected<Network> Network::read(const std::filesystem::path& file) {
 }
 
 Expected<std::vector<nn::NamedTensor>> Network::run(compute::Device& device, nn::Tensor input,
-                                                    compute::Precision precision) {
+                                                    compute::Precision precision, const job::Context& context) {
   if (!m_executable || m_compiledFor != input.shape || m_compiledIn != precision) {
     m_executable.reset();  // before the next one is made: both may be large
     auto compiled = device.compile(m_graph, {{m_graph.inputs[0].name, input.shape}}, {precision});
@@ -26,7 +26,7 @@ Expected<std::vector<nn::NamedTensor>> Network::run(compute::Device& device, nn:
   }
   std::vector<nn::Tensor> inputs;
   inputs.push_back(std::move(input));
-  auto tensors = m_executable->run(inputs);
+  auto tensors = m_executable->run(inputs, context);
   if (!tensors) return passError(tensors);
   std::vector<nn::NamedTensor> outputs;
   for (size_t o = 0; o < tensors->size(); ++o) outputs.push_back({m_graph.outputs[o].name, std::move((*tensors)[o])});

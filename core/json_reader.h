@@ -14,7 +14,7 @@
 #include "core/error.h"
 #include "core/image/geometry.h"
 
-namespace lynceus::results {
+namespace lynceus {
 
 /// One JSON object. Borrows the document and the place for the error, which all readers of one document share.
 class JsonReader {
@@ -32,6 +32,7 @@ class JsonReader {
   const nlohmann::json* member(const char* key);
 
   std::string string(const char* key);
+  bool boolean(const char* key);
   double number(const char* key, double least = std::numeric_limits<double>::lowest(),
                 double most = std::numeric_limits<double>::max());
   int64_t integer(const char* key, int64_t least, int64_t most);
@@ -54,4 +55,4 @@ class JsonReader {
   std::optional<Error>* m_error;
 };
 
-}  // namespace lynceus::results
+}  // namespace lynceus

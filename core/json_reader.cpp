@@ -1,8 +1,8 @@
-#include "io/results/json_reader.h"
+#include "core/json_reader.h"
 
 #include <cmath>
 
-namespace lynceus::results {
+namespace lynceus {
 
 using image::Vec3;
 using nlohmann::json;
@@ -60,6 +60,12 @@ std::string JsonReader::string(const char* key) {
   if (value->is_string()) return value->get<std::string>();
   fail(key, "must be a text");
   return {};
+}
+
+bool JsonReader::boolean(const char* key) {
+  const json* value = member(key);
+  if (!value->is_boolean()) fail(key, "must be true or false");
+  return value->is_boolean() && value->get<bool>();
 }
 
 double JsonReader::number(const char* key, double least, double most) {
@@ -149,4 +155,4 @@ std::map<std::string, double> JsonReader::numbers() {
   return out;
 }
 
-}  // namespace lynceus::results
+}  // namespace lynceus

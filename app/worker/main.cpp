@@ -1,4 +1,5 @@
 // The program `lynceus-worker`: does for the others what may crash, hang or take all memory. Started by them alone.
+#include <csignal>
 #include <fstream>
 #include <string_view>
 
@@ -38,6 +39,7 @@ int main(int argc, char** argv) {
   }
   // Where memory runs out, the system ends this process before the program that started it.
   std::ofstream("/proc/self/oom_score_adj") << 800;
+  std::signal(SIGXFSZ, SIG_IGN);  // shared memory counts as a file: too large a one is an error, not the end
   startThreadTeam();
   return worker::serve(FileDescriptor(job::kWorkerSocket), std::string(mode), handler);
 }

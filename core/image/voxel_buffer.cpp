@@ -11,8 +11,8 @@ namespace lynceus::image {
 namespace {
 
 tl::unexpected<Error> noMemory(size_t bytes) {
-  return makeError(ErrorCode::resource, "there is no memory for a volume of {:.1f} GiB; close other programs",
-                   static_cast<double>(bytes) / (1 << 30));
+  return makeError(ErrorCode::resource, "there is no memory for a volume of {:.2f} GiB ({}); close other programs",
+                   static_cast<double>(bytes) / (1 << 30), std::strerror(errno));
 }
 
 }  // namespace

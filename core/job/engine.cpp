@@ -37,6 +37,13 @@ Error errorOf(const json& message) {
           message.value("message", "no reason was given")};
 }
 
+std::string tooMuchMemory(size_t held, size_t most, const std::string& where) {
+  constexpr double kGiB = 1 << 30;
+  return fmt::format(
+      "the worker that did it held {:.1f} GiB of memory {}, more than the {:.1f} GiB that it may have, and was ended",
+      static_cast<double>(held) / kGiB, where, static_cast<double>(most) / kGiB);
+}
+
 }  // namespace
 
 struct Engine::Job {
@@ -190,8 +197,11 @@ Expected<Message> Engine::attend(Keeper& keeper, Job& job) {
     return job.cancel;
   };
   if (cancelled()) return makeError(ErrorCode::cancelled, "stopped before it began");
+  // One that ended while it had nothing to do is no attempt.
+  if (keeper.worker && !keeper.worker->channel().receive(milliseconds(0))) keeper.worker.reset();
   if (!keeper.worker) {
     auto started = WorkerProcess::start(m_options.program, keeper.mode, m_options.threadsPerWorker);
+    job.crashed = !started && started.error().code == ErrorCode::internal;
     if (!started) return passError(started);
     keeper.worker.emplace(std::move(*started));
   }
@@ -202,11 +212,12 @@ Expected<Message> Engine::attend(Keeper& keeper, Job& job) {
   };
   const auto where = [&] {
     const std::lock_guard lock(m_mutex);
-    return job.progress.stage.empty() ? std::string("before its first stage") : "while " + job.progress.stage;
+    return job.progress.stage.empty() ? std::string("before its first stage")
+                                      : fmt::format("in the stage '{}'", job.progress.stage);
   };
   const auto crash = [&]() -> Expected<Message> {
     job.crashed = true;
-    const std::string how = keeper.worker->end();
+    const std::string how = keeper.worker->end().how;
     keeper.worker.reset();
     const bool killed = how.find("signal 9") != std::string::npos;
     return makeError(ErrorCode::internal, "the worker that did it {} {}{}", how, where(),
@@ -221,6 +232,12 @@ Expected<Message> Engine::attend(Keeper& keeper, Job& job) {
   std::optional<Clock::time_point> asked;
   Clock::time_point nextMemory = job.start;
   for (;;) {
+    if (Clock::now() >= nextMemory) {
+      nextMemory = Clock::now() + kMemoryInterval;
+      if (const size_t held = keeper.worker->residentBytes(); held > mostBytesOf(m_options)) {
+        return lose(ErrorCode::resource, tooMuchMemory(held, mostBytesOf(m_options), where()));
+      }
+    }
     auto message = channel.receive(kGlance);
     if (!message && message.error().code == ErrorCode::badInput) {
       return lose(ErrorCode::internal, fmt::format("the worker that did it was ended: {}", message.error().message));
@@ -242,16 +259,6 @@ Expected<Message> Engine::attend(Keeper& keeper, Job& job) {
       return lose(ErrorCode::internal,
                   fmt::format("the worker that did it gave no sign of life for {:.0f} s {} and was ended",
                               secondsSince(job.lastSign), where()));
-    }
-    if (Clock::now() < nextMemory) continue;
-    nextMemory = Clock::now() + kMemoryInterval;
-    if (const size_t held = keeper.worker->residentBytes(); held > mostBytesOf(m_options)) {
-      return lose(
-          ErrorCode::resource,
-          fmt::format("the worker that did it held {:.1f} GiB of memory {}, more than the {:.1f} GiB that it may "
-                      "have, and was ended",
-                      static_cast<double>(held) / (1 << 30), where(),
-                      static_cast<double>(mostBytesOf(m_options)) / (1 << 30)));
     }
   }
 }

@@ -91,8 +91,10 @@ Expected<WorkerProcess> WorkerProcess::start(const fs::path& program, const std:
 Expected<void> WorkerProcess::greet(const fs::path& program) {
   const auto hello = m_channel->receive(kGreeting);
   if (!hello || !*hello) {
-    return makeError(ErrorCode::resource, "{}: the worker said nothing when it started and {}; install Lynceus again",
-                     program.string(), end());
+    const End ended = end();
+    return makeError(ended.crashed ? ErrorCode::internal : ErrorCode::resource,
+                     "{}: the worker said nothing when it started and {}; install Lynceus again", program.string(),
+                     ended.how);
   }
   const nlohmann::json& body = (*hello)->body;
   const std::string version = body.value("version", "");
@@ -112,16 +114,16 @@ size_t WorkerProcess::residentBytes() const {
   return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
-std::string WorkerProcess::end() {
-  if (m_child.pid <= 0) return "had ended before";
+WorkerProcess::End WorkerProcess::end() {
+  if (m_child.pid <= 0) return {"had ended before", false};
   kill(-m_child.pid, SIGKILL);  // one that has ended, or is about to, keeps its own status
   int status = 0;
   while (waitpid(m_child.pid, &status, 0) < 0 && errno == EINTR) {
   }
   m_child.pid = -1;
-  if (WIFEXITED(status)) return fmt::format("ended with code {}", WEXITSTATUS(status));
+  if (WIFEXITED(status)) return {fmt::format("ended with code {}", WEXITSTATUS(status)), false};
   const int signal = WTERMSIG(status);
-  return fmt::format("was ended by signal {} ({})", signal, strsignal(signal));
+  return {fmt::format("was ended by signal {} ({})", signal, strsignal(signal)), true};
 }
 
 }  // namespace lynceus::job

@@ -25,7 +25,8 @@ class WorkerProcess {
  public:
   /// @param mode  detect, parse or probe.
   /// @param threads  of its team; 0: as the environment says.
-  /// @return ErrorCode::resource where there is no such program, or one of another version.
+  /// @return ErrorCode::resource where there is no such program, or one of another version; ErrorCode::internal where
+  /// it crashed.
   static Expected<WorkerProcess> start(const std::filesystem::path& program, const std::string& mode, int threads);
 
   WorkerProcess(WorkerProcess&&) = default;
@@ -37,8 +38,11 @@ class WorkerProcess {
   /// What it holds in memory now, shared memory included; 0 once it has ended.
   size_t residentBytes() const;
   /// Ends it and everything it started, and waits for that.
-  /// @return how it ended, as a clause: "was ended by signal 11 (Segmentation fault)".
-  std::string end();
+  struct End {
+    std::string how;      ///< a clause: "was ended by signal 11 (Segmentation fault)"
+    bool crashed = true;  ///< by a signal
+  };
+  End end();
 
  private:
   /// Not reaped as long as pid > 0.

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "core/atomic_file.h"
+#include "core/json_reader.h"
 #include "core/version.h"
-#include "io/results/json_reader.h"
 
 namespace lynceus::results {
 

@@ -14,7 +14,7 @@
 #include "core/error.h"
 #include "core/image/geometry.h"
 
-namespace lynceus::results {
+namespace lynceus {
 
 /// One JSON object. Borrows the document and the place for the error, which all readers of one document share.
 class JsonReader {
@@ -54,4 +54,4 @@ class JsonReader {
   std::optional<Error>* m_error;
 };
 
-}  // namespace lynceus::results
+}  // namespace lynceus

@@ -1,8 +1,8 @@
-#include "io/results/json_reader.h"
+#include "core/json_reader.h"
 
 #include <cmath>
 
-namespace lynceus::results {
+namespace lynceus {
 
 using image::Vec3;
 using nlohmann::json;
@@ -149,4 +149,4 @@ std::map<std::string, double> JsonReader::numbers() {
   return out;
 }
 
-}  // namespace lynceus::results
+}  // namespace lynceus

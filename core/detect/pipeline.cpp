@@ -43,8 +43,6 @@ BoxMm boxAround(const Geometry& grid, const Candidate& c) {
   return box;
 }
 
-tl::unexpected<Error> wasCancelled() { return makeError(ErrorCode::cancelled, "detection was cancelled"); }
-
 Finding makeFinding(const Candidate& c, const Geometry& grid, const model::Package& package) {
   Finding f;
   f.kind = package.output.kind;
@@ -219,7 +217,7 @@ Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model
   rank(result.findings, options.threshold.value_or(m_package.output.threshold),
        static_cast<size_t>(m_package.output.maxFindings));
   if (context.cancelled()) return wasCancelled();
-  segmentAndMeasure(volume, result.findings);
+  if (auto done = segmentAndMeasure(volume, context.part(0.9, 1), result.findings); !done) return passError(done);
   result.timingsMs["measure"] = watch.lap();
   result.timingsMs["total"] = total.lap();
   result.status = Status::succeeded;

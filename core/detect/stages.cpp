@@ -58,14 +58,21 @@ void rank(std::vector<Finding>& findings, double threshold, size_t most) {
   for (size_t i = 0; i < findings.size(); ++i) findings[i].id = static_cast<int>(i) + 1;
 }
 
-void segmentAndMeasure(const image::Volume& volume, std::vector<Finding>& findings) {
-  for (Finding& f : findings) {
+tl::unexpected<Error> wasCancelled() { return makeError(ErrorCode::cancelled, "detection was cancelled"); }
+
+Expected<void> segmentAndMeasure(const image::Volume& volume, const job::Context& context,
+                                 std::vector<Finding>& findings) {
+  for (size_t i = 0; i < findings.size(); ++i) {
+    if (context.cancelled()) return wasCancelled();
+    context.progress(static_cast<double>(i) / static_cast<double>(findings.size()), "measure");
+    Finding& f = findings[i];
     auto mask = measure::segmentNodule(volume, f.centerMm, f.estimatedDiameterMm);
     if (!mask) continue;  // a finding without a mask carries no measurements, and says so by their absence
     f.measurements = measure::measure(volume, *mask);
     f.measurements->algorithm = measure::kNoduleMaskAlgorithm;
     f.mask = std::move(*mask);
   }
+  return {};
 }
 
 }  // namespace lynceus::detect

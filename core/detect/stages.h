@@ -8,6 +8,7 @@
 #include "core/detect/finding.h"
 #include "core/detect/lung_region.h"
 #include "core/image/volume.h"
+#include "core/job/context.h"
 #include "core/model/package.h"
 
 namespace lynceus::detect {
@@ -38,6 +39,11 @@ bool contains(const image::Mask& mask, const image::Point3& pointMm);
 void rank(std::vector<Finding>& findings, double threshold, size_t most);
 
 /// Gives every finding its mask and measurements, from its centre and estimated diameter.
-void segmentAndMeasure(const image::Volume& volume, std::vector<Finding>& findings);
+/// @return ErrorCode::cancelled, asked before each finding.
+Expected<void> segmentAndMeasure(const image::Volume& volume, const job::Context& context,
+                                 std::vector<Finding>& findings);
+
+/// What a detector returns when it was stopped.
+tl::unexpected<Error> wasCancelled();
 
 }  // namespace lynceus::detect

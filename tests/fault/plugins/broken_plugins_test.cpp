@@ -88,7 +88,9 @@ TEST_F(BrokenPlugin, ThatReportsAScoreThatIsNoNumberFails) {
 TEST_F(BrokenPlugin, ThatReportsTenMillionFindingsFailsWithOneLine) {
   const PeakMemory memory;
   const auto result = run("many_findings");
-  if (memoryIsMeasured()) EXPECT_LT(memory.mib(), 64);  // a thousand findings are less than a MiB
+  if (memoryIsMeasured()) {
+    EXPECT_LT(memory.mib(), 64);
+  }  // a thousand findings are less than a MiB
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(result->status, Status::failed);
   EXPECT_THAT(result->reason, HasSubstr("more than 1000 findings"));
@@ -103,12 +105,16 @@ TEST_F(BrokenPlugin, ThatTakesAllMemoryGetsNoMoreThanItsShareAndLeavesNone) {
   m_resources.limits.memoryBytes = size_t{256} << 20;
   const PeakMemory memory;
   const auto result = run("leak_host");
-  if (memoryIsMeasured()) EXPECT_LT(memory.mib(), 256 + 64);
+  if (memoryIsMeasured()) {
+    EXPECT_LT(memory.mib(), 256 + 64);
+  }
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::resource);
   EXPECT_THAT(result.error().message, HasSubstr("it wanted all memory and did not get it"));
   const PeakMemory after;
-  if (memoryIsMeasured()) EXPECT_LT(after.mib(), 64);
+  if (memoryIsMeasured()) {
+    EXPECT_LT(after.mib(), 64);
+  }
 }
 
 TEST_F(BrokenPlugin, ThatThrowsAcrossTheBorderFailsAndItsProcessMustEnd) {

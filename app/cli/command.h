@@ -51,10 +51,11 @@ void addModels(CLI::App& app, int& exitCode);
 void addDeidentify(CLI::App& app, int& exitCode);
 void addQuantize(CLI::App& app, int& exitCode);
 void addEvaluate(CLI::App& app, int& exitCode);
+void addPlugins(CLI::App& app, int& exitCode);
 void addModelsCheck(CLI::App& models, int& exitCode);  ///< below `models`
 
-inline constexpr AddCommand kCommands[] = {addInfo, addConvert, addDetect,     addBatch,    addPhantom,
-                                           addRun,  addModels,  addDeidentify, addQuantize, addEvaluate};
+inline constexpr AddCommand kCommands[] = {addInfo,   addConvert,    addDetect,   addBatch,    addPhantom, addRun,
+                                           addModels, addDeidentify, addQuantize, addEvaluate, addPlugins};
 
 /// "lynceus 0.1.0 (commit …, findings schema 1, model schema 1)"
 std::string versionText();

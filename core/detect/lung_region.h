@@ -7,6 +7,9 @@
 
 namespace lynceus::detect {
 
+/// Where lesions are searched.
+enum class Region { lung, whole };
+
 /// The mask lies on a coarse grid of its own (about 3 mm) over the extent of the volume, up to 1.5 mm less at the far
 /// ends.
 struct LungRegion {

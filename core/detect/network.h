@@ -1,4 +1,4 @@
-// One network of a model package on a device.
+// A network on a device.
 #pragma once
 
 #include <filesystem>
@@ -15,6 +15,8 @@ class Network {
  public:
   /// @return an error for a file that is no network, or one of several inputs.
   static Expected<Network> read(const std::filesystem::path& file);
+  /// The same for any number of inputs.
+  static Expected<Network> readAny(const std::filesystem::path& file);
 
   const nn::Graph& graph() const { return m_graph; }
 
@@ -22,12 +24,15 @@ class Network {
   /// outlive this.
   Expected<std::vector<nn::NamedTensor>> run(compute::Device& device, nn::Tensor input, compute::Precision precision,
                                              const job::Context& context);
+  /// @param inputs  in the graph's order.
+  Expected<std::vector<nn::NamedTensor>> run(compute::Device& device, const std::vector<nn::Tensor>& inputs,
+                                             compute::Precision precision, const job::Context& context);
 
  private:
   explicit Network(nn::Graph graph) : m_graph(std::move(graph)) {}
 
   nn::Graph m_graph;
-  nn::Shape m_compiledFor;
+  std::vector<nn::Shape> m_compiledFor;
   compute::Precision m_compiledIn = compute::Precision::fp32;
   std::unique_ptr<compute::Executable> m_executable;
 };

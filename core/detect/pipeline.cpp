@@ -1,18 +1,14 @@
 #include "core/detect/pipeline.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <ctime>
 
 #include "core/detect/decode.h"
 #include "core/detect/mirror.h"
 #include "core/detect/second_stage.h"
+#include "core/detect/stages.h"
 #include "core/detect/tile_input.h"
 #include "core/image/resample.h"
-#include "core/measure/measure.h"
-#include "core/measure/nodule_mask.h"
-#include "core/version.h"
 
 namespace lynceus::detect {
 namespace {
@@ -23,29 +19,6 @@ using image::Int3;
 using image::Mask;
 using image::Vec3;
 
-/// Milliseconds since it was made or last asked.
-class Stopwatch {
- public:
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    const double ms = std::chrono::duration<double, std::milli>(now - m_last).count();
-    m_last = now;
-    return ms;
-  }
-
- private:
-  std::chrono::steady_clock::time_point m_last = std::chrono::steady_clock::now();
-};
-
-std::string nowUtc() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
-}
-
 /// In the part that the tile answers for, or so near that its neighbour may have placed the same lesion on this side:
 /// the two see different surroundings, and neither must leave it to the other. Suppression drops what both found.
 bool inCore(const Tile& tile, const Vec3& p) {
@@ -55,12 +28,6 @@ bool inCore(const Tile& tile, const Vec3& p) {
   };
   return within(p.x, tile.coreFirst.x, tile.coreLast.x) && within(p.y, tile.coreFirst.y, tile.coreLast.y) &&
          within(p.z, tile.coreFirst.z, tile.coreLast.z);
-}
-
-bool insideMask(const Mask& mask, const image::Point3& pointMm) {
-  const Int3 v = mask.geometry.nearestVoxel(pointMm), size = mask.geometry.size;
-  // The coarse mask ends a little before the volume.
-  return mask.at(std::clamp(v.x, 0, size.x - 1), std::clamp(v.y, 0, size.y - 1), std::clamp(v.z, 0, size.z - 1)) != 0;
 }
 
 BoxMm boxAround(const Geometry& grid, const Candidate& c) {
@@ -76,8 +43,6 @@ BoxMm boxAround(const Geometry& grid, const Candidate& c) {
   return box;
 }
 
-tl::unexpected<Error> wasCancelled() { return makeError(ErrorCode::cancelled, "detection was cancelled"); }
-
 Finding makeFinding(const Candidate& c, const Geometry& grid, const model::Package& package) {
   Finding f;
   f.kind = package.output.kind;
@@ -91,30 +56,11 @@ Finding makeFinding(const Candidate& c, const Geometry& grid, const model::Packa
   return f;
 }
 
-/// The candidates whose score reaches the threshold, strongest first.
 std::vector<Finding> makeFindings(const std::vector<Candidate>& candidates, const Geometry& grid,
-                                  const model::Package& package, double threshold) {
+                                  const model::Package& package) {
   std::vector<Finding> findings;
-  for (const Candidate& c : candidates) {
-    Finding f = makeFinding(c, grid, package);
-    if (f.score >= threshold) findings.push_back(std::move(f));  // never a score that is not a number
-  }
-  std::stable_sort(findings.begin(), findings.end(),
-                   [](const Finding& a, const Finding& b) { return a.score > b.score; });
-  if (findings.size() > static_cast<size_t>(package.output.maxFindings))
-    findings.resize(static_cast<size_t>(package.output.maxFindings));
-  for (size_t i = 0; i < findings.size(); ++i) findings[i].id = static_cast<int>(i) + 1;
+  for (const Candidate& c : candidates) findings.push_back(makeFinding(c, grid, package));
   return findings;
-}
-
-void segmentAndMeasure(const image::Volume& volume, std::vector<Finding>& findings) {
-  for (Finding& f : findings) {
-    auto mask = measure::segmentNodule(volume, f.centerMm, f.estimatedDiameterMm);
-    if (!mask) continue;  // a finding without a mask carries no measurements, and says so by their absence
-    f.measurements = measure::measure(volume, *mask);
-    f.measurements->algorithm = measure::kNoduleMaskAlgorithm;
-    f.mask = std::move(*mask);
-  }
 }
 
 void add(const TileOutputs& terms, TileOutputs& sum) {
@@ -197,7 +143,7 @@ Expected<std::vector<Candidate>> Pipeline::search(const Image<float>& hu, const 
     for (Candidate& c : *found) {
       c.center = c.center + Vec3{1.0 * tile.start.x, 1.0 * tile.start.y, 1.0 * tile.start.z};
       if (!inCore(tile, c.center)) continue;
-      if (!region || insideMask(*region, hu.geometry.toPatient(c.center))) candidates.push_back(c);
+      if (!region || contains(*region, hu.geometry.toPatient(c.center))) candidates.push_back(c);
     }
   }
   return candidates;
@@ -235,9 +181,7 @@ Provenance Pipeline::provenance(const Options& options) const {
     p.preprocessing += fmt::format(", second stage {} voxels of {:.2f} mm", second->cropVoxels, second->spacingMm);
   }
   if (options.tta) p.preprocessing += fmt::format(", tta {} mirrors", kMirrors);
-  p.createdUtc = nowUtc();
-  p.lynceusVersion = kVersion;
-  p.lynceusCommit = kCommit;
+  stamp(p);
   return p;
 }
 
@@ -247,18 +191,10 @@ Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model
   DetectionResult result;
   result.geometry = volume.geometry();
   result.provenance = provenance(options);
-  if (const std::string rule = model::brokenRule(m_package.input, volume.geometry(), facts); !rule.empty()) {
-    result.status = Status::rejectedInput;
-    result.reason = rule + "; choose another series or another model";
-    return result;
-  }
+  if (!admit(m_package.input, volume, facts, result)) return result;
 
   context.progress(0, "lung region");
-  std::optional<LungRegion> lungs;
-  if (options.region == Region::lung) {
-    lungs = findLungRegion(volume);
-    if (!lungs) result.remarks.push_back("no lung found: the whole volume was searched");
-  }
+  const std::optional<LungRegion> lungs = regionOf(volume, options.region, result);
   result.timingsMs["region"] = watch.lap();
   if (context.cancelled()) return wasCancelled();
 
@@ -277,9 +213,11 @@ Expected<DetectionResult> Pipeline::run(const image::Volume& volume, const model
   if (m_package.secondStage) result.timingsMs["secondStage"] = watch.lap();
 
   context.progress(0.9, "measure");
-  result.findings = makeFindings(*chosen, grid, m_package, options.threshold.value_or(m_package.output.threshold));
+  result.findings = makeFindings(*chosen, grid, m_package);
+  rank(result.findings, options.threshold.value_or(m_package.output.threshold),
+       static_cast<size_t>(m_package.output.maxFindings));
   if (context.cancelled()) return wasCancelled();
-  segmentAndMeasure(volume, result.findings);
+  if (auto done = segmentAndMeasure(volume, context.part(0.9, 1), result.findings); !done) return passError(done);
   result.timingsMs["measure"] = watch.lap();
   result.timingsMs["total"] = total.lap();
   result.status = Status::succeeded;

@@ -9,14 +9,13 @@
 #include "core/compute/device.h"
 #include "core/detect/decode.h"
 #include "core/detect/finding.h"
+#include "core/detect/lung_region.h"
 #include "core/detect/network.h"
 #include "core/image/volume.h"
 #include "core/job/context.h"
 #include "core/model/package.h"
 
 namespace lynceus::detect {
-
-enum class Region { lung, whole };
 
 struct Options {
   Region region = Region::lung;

@@ -159,7 +159,7 @@ Expected<void> Batch::work(job::Context& context) {
 
 void Batch::detectPath(const fs::path& path, study::StudyDetector& detector, job::Context& context) {
   const std::string name = path.filename().string();
-  const study::Selection selection{study::Selection::What::bestOfStudy, "", m_detection.package.input,
+  const study::Selection selection{study::Selection::What::bestOfStudy, "", m_detection.model.input,
                                    m_detection.options.acceptGeometry};
   const auto chosen = detector.open(path, selection, context);
   if (!chosen) {
@@ -179,7 +179,8 @@ void Batch::detectStudy(const study::ChosenSeries& series, const std::string& na
                         job::Context& context) {
   if (context.cancelled()) return;
   const auto start = std::chrono::steady_clock::now();
-  const std::string key = study::resultKey(series.reference, m_detection.package, m_detection.options);
+  const std::string key =
+      study::resultKey(series.reference, m_detection.model, m_detection.classifier, m_detection.options);
   const fs::path folder = fs::path(m_args.output) / name;
   std::error_code ignored;
   if (m_finished.contains(key) && fs::exists(folder / "findings.json", ignored)) return count("done before");

@@ -18,10 +18,10 @@ struct Arguments {
   std::shared_ptr<DetectionArguments> detection = std::make_shared<DetectionArguments>();
 };
 
-study::Selection selectionOf(const Arguments& args, const model::Package& package) {
+study::Selection selectionOf(const Arguments& args, const study::ModelChoice& model) {
   using What = study::Selection::What;
   const What what = args.all ? What::all : args.seriesUid.empty() ? What::best : What::named;
-  return {what, args.seriesUid, package.input, args.detection->acceptGeometry};
+  return {what, args.seriesUid, model.input, args.detection->acceptGeometry};
 }
 
 Expected<int> detectAll(const Arguments& args) {
@@ -37,7 +37,7 @@ Expected<int> detectAll(const Arguments& args) {
   const auto detector = makeDetector(*detection, *args.detection);
   if (!detector) return passError(detector);
   TerminalContext context("lynceus detect");
-  const auto chosen = (*detector)->open(args.path, selectionOf(args, detection->package), context);
+  const auto chosen = (*detector)->open(args.path, selectionOf(args, detection->model), context);
   if (!chosen) return passError(chosen);
   int exitCode = kExitOk;
   for (const study::ChosenSeries& series : *chosen) {

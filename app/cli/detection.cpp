@@ -11,7 +11,10 @@
 namespace lynceus::cli {
 
 void addDetectionOptions(CLI::App& command, const std::shared_ptr<DetectionArguments>& args) {
-  command.add_option("--model", args->model, "id or folder of a model package; see `lynceus models list`");
+  command.add_option("--model", args->model,
+                     "id or folder of a model package, or id of a plugin's model; see `lynceus models list` and "
+                     "`lynceus plugins list`");
+  command.add_option("--classifier", args->classifier, "id of a plugin's classifier that judges what the model finds");
   command.add_option("--device", args->device, "auto, cpu, or reference (slow, for checking)")->capture_default_str();
   command.add_option("--precision", args->precision, kPrecisionHelp)->capture_default_str();
   command.add_option("--region", args->region, "search the lung region or the whole volume")
@@ -31,16 +34,21 @@ void addDetectionOptions(CLI::App& command, const std::shared_ptr<DetectionArgum
 Expected<Detection> prepareDetection(const DetectionArguments& args, int jobs) {
   const auto precision = parsePrecision(args.precision);
   if (!precision) return passError(precision);
-  auto package = model::findPackage(args.model);
-  if (!package) return passError(package);
-  Detection detection{std::move(*package), {}, nullptr, nullptr};
+  auto model = study::chooseModel(args.model);
+  if (!model) return passError(model);
+  Detection detection{std::move(*model), {}, {}, nullptr, nullptr};
+  if (!args.classifier.empty()) {
+    auto classifier = study::chooseClassifier(args.classifier);
+    if (!classifier) return passError(classifier);
+    detection.classifier = std::move(*classifier);
+  }
   detection.options.detect.region = args.region == "whole" ? detect::Region::whole : detect::Region::lung;
   detection.options.detect.threshold = args.threshold;
   detection.options.detect.precision = *precision;
   detection.options.detect.tta = args.tta;
   detection.options.device = args.device;
   detection.options.acceptGeometry = args.acceptGeometry;
-  if (args.isolate) {
+  if (args.isolate || detection.model.isPlugin || detection.classifier) {  // plugins run in workers only
     job::EngineOptions options;
     options.workersPerMode = jobs;
     options.threadsPerWorker = shareThreads(omp_get_max_threads(), jobs).back();
@@ -56,8 +64,11 @@ Expected<Detection> prepareDetection(const DetectionArguments& args, int jobs) {
 
 Expected<std::unique_ptr<study::StudyDetector>> makeDetector(const Detection& detection,
                                                              const DetectionArguments& args) {
-  if (detection.engine) return study::detectInWorkers(detection.package, detection.options, detection.engine);
-  auto pipeline = detect::Pipeline::create(detection.package, detection.device);
+  if (detection.engine)
+    return study::detectInWorkers(detection.model, detection.classifier, detection.options, detection.engine);
+  auto package = model::readPackage(detection.model.path);
+  if (!package) return passError(package);
+  auto pipeline = detect::Pipeline::create(std::move(*package), detection.device);
   if (!pipeline) return passError(pipeline);
   if (auto fits = checkPrecision(args.precision, pipeline->network()); !fits) return passError(fits);
   return study::detectHere(std::move(*pipeline), detection.options);

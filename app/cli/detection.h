@@ -15,20 +15,22 @@ namespace lynceus::cli {
 
 /// The words of the command line. The same options mean the same in `detect` and `batch`.
 struct DetectionArguments {
-  std::string model, device = "auto", region = "lung", precision = "fp32";
+  std::string model, classifier, device = "auto", region = "lung", precision = "fp32";
   std::optional<double> threshold;
   bool tta = false, acceptGeometry = false, isolate = false;
 };
 
-/// --model, --device, --precision, --region, --threshold, --tta, --accept-geometry, --isolate and --threads.
+/// --model, --classifier, --device, --precision, --region, --threshold, --tta, --accept-geometry, --isolate and
+/// --threads.
 void addDetectionOptions(CLI::App& command, const std::shared_ptr<DetectionArguments>& args);
 
 /// A model ready to detect, and what it was asked.
 struct Detection {
-  model::Package package;
+  study::ModelChoice model;
+  std::optional<study::ModelChoice> classifier;
   study::DetectOptions options;
   std::shared_ptr<compute::Device> device;  ///< shared by all detectors; none where they run in workers
-  std::shared_ptr<job::Engine> engine;      ///< of --isolate, else none
+  std::shared_ptr<job::Engine> engine;      ///< of --isolate and for what plugins do, else none
 };
 
 /// Finds the model and opens the device, or the engine for `jobs` studies at a time.

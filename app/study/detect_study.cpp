@@ -114,8 +114,12 @@ class Here : public StudyDetector {
 
 class InWorkers : public StudyDetector {
  public:
-  InWorkers(fs::path model, DetectOptions options, std::shared_ptr<job::Engine> engine)
-      : m_model(std::move(model)), m_options(std::move(options)), m_engine(std::move(engine)) {}
+  InWorkers(ModelChoice model, std::optional<ModelChoice> classifier, DetectOptions options,
+            std::shared_ptr<job::Engine> engine)
+      : m_model(std::move(model)),
+        m_classifier(std::move(classifier)),
+        m_options(std::move(options)),
+        m_engine(std::move(engine)) {}
 
   Expected<std::vector<ChosenSeries>> open(const fs::path& path, const Selection& selection,
                                            job::Context& context) override {
@@ -148,7 +152,7 @@ class InWorkers : public StudyDetector {
     const auto memory = std::make_shared<const FileDescriptor>(std::move(loaded->files[0]));
     const auto volume = job::mapVolume(answer->volume, FileDescriptor(dup(memory->get())));
     if (!volume) return failedStudy(volume.error(), series.reference);
-    const DetectRequest request{m_model, m_options, answer->facts, answer->volume};
+    const DetectRequest request{m_model, m_classifier, m_options, answer->facts, answer->volume};
     const auto found = m_engine->run({"detect", toJson(request), {memory}, 0}, context.part(kLoaded, 1));
     if (!found) return failedStudy(about(found).error(), answer->reference);
     auto result = results::fromJson(found->body["answer"]);
@@ -156,7 +160,8 @@ class InWorkers : public StudyDetector {
     return finished(std::move(*result), *volume, answer->reference, answer->remarks);
   }
 
-  fs::path m_model;
+  ModelChoice m_model;
+  std::optional<ModelChoice> m_classifier;
   DetectOptions m_options;
   std::shared_ptr<job::Engine> m_engine;
   fs::path m_path;
@@ -168,17 +173,21 @@ std::unique_ptr<StudyDetector> detectHere(detect::Pipeline pipeline, DetectOptio
   return std::make_unique<Here>(std::move(pipeline), std::move(options));
 }
 
-std::unique_ptr<StudyDetector> detectInWorkers(const model::Package& package, DetectOptions options,
-                                               std::shared_ptr<job::Engine> engine) {
-  return std::make_unique<InWorkers>(fs::absolute(package.folder), std::move(options), std::move(engine));
+std::unique_ptr<StudyDetector> detectInWorkers(ModelChoice model, std::optional<ModelChoice> classifier,
+                                               DetectOptions options, std::shared_ptr<job::Engine> engine) {
+  return std::make_unique<InWorkers>(std::move(model), std::move(classifier), std::move(options), std::move(engine));
 }
 
-std::string resultKey(const detect::SeriesReference& series, const model::Package& package,
-                      const DetectOptions& options) {
-  return sha256(fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", series.seriesUid, series.instancesSha256,
-                            package.definitionSha256, static_cast<int>(options.detect.region),
-                            options.detect.threshold.value_or(package.output.threshold), options.acceptGeometry,
-                            static_cast<int>(options.detect.precision), options.detect.tta));
+std::string resultKey(const detect::SeriesReference& series, const ModelChoice& model,
+                      const std::optional<ModelChoice>& classifier, const DetectOptions& options) {
+  std::string text =
+      fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", series.seriesUid, series.instancesSha256, model.sha256,
+                  static_cast<int>(options.detect.region), options.detect.threshold.value_or(model.threshold),
+                  options.acceptGeometry, static_cast<int>(options.detect.precision), options.detect.tta);
+  // A library may hold several models; a package is named by its hash alone.
+  if (model.isPlugin) text += "\n" + model.id;
+  if (classifier) text += fmt::format("\n{} {}", classifier->id, classifier->sha256);
+  return sha256(text);
 }
 
 Expected<void> prepareOutputFolder(const fs::path& folder) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/study/model_choice.h"
 #include "app/study/series_choice.h"
 #include "core/detect/pipeline.h"
 #include "core/job/engine.h"
@@ -42,12 +43,13 @@ class StudyDetector {
 std::unique_ptr<StudyDetector> detectHere(detect::Pipeline pipeline, DetectOptions options);
 
 /// In workers, whose crash ends a study and not this process. The volume comes back through shared memory.
-std::unique_ptr<StudyDetector> detectInWorkers(const model::Package& package, DetectOptions options,
-                                               std::shared_ptr<job::Engine> engine);
+/// @param classifier  of a plugin: judges what the model finds.
+std::unique_ptr<StudyDetector> detectInWorkers(ModelChoice model, std::optional<ModelChoice> classifier,
+                                               DetectOptions options, std::shared_ptr<job::Engine> engine);
 
-/// A hash of the series' instances, the model and the options: the same key, the same result.
-std::string resultKey(const detect::SeriesReference& series, const model::Package& package,
-                      const DetectOptions& options);
+/// A hash of the series' instances, the models and the options: the same key, the same result.
+std::string resultKey(const detect::SeriesReference& series, const ModelChoice& model,
+                      const std::optional<ModelChoice>& classifier, const DetectOptions& options);
 
 /// Makes sure that the folder exists and can be written, before minutes of work are spent.
 Expected<void> prepareOutputFolder(const std::filesystem::path& folder);

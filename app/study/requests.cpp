@@ -72,6 +72,12 @@ auto readObject(const json& object, Make make) -> Expected<decltype(make(std::de
   return value;
 }
 
+ModelChoice readModel(JsonReader& in, const char* key) {
+  auto model = modelFromJson(*in.member(key));
+  if (!model) in.fail(key, model.error().message);
+  return model.value_or(ModelChoice());
+}
+
 /// A reference is read by the functions of findings.json.
 detect::SeriesReference readReference(JsonReader& in, const char* key) {
   auto reference = results::seriesFromJson(*in.member(key));
@@ -143,7 +149,8 @@ Expected<LoadAnswer> loadAnswerFromJson(const json& object) {
 
 json toJson(const DetectRequest& r) {
   const detect::Options& d = r.options.detect;
-  return {{"model", r.model.string()},
+  return {{"model", toJson(r.model)},
+          {"classifier", r.classifier ? toJson(*r.classifier) : json()},
           {"device", r.options.device},
           {"region", textOf(d.region, kRegions)},
           {"threshold", d.threshold ? json(*d.threshold) : json()},
@@ -156,7 +163,8 @@ json toJson(const DetectRequest& r) {
 Expected<DetectRequest> detectRequestFromJson(const json& object) {
   return readObject(object, [](JsonReader& in) {
     DetectRequest r;
-    r.model = in.string("model");
+    r.model = readModel(in, "model");
+    if (in.has("classifier")) r.classifier = readModel(in, "classifier");
     r.options.device = in.string("device");
     r.options.detect.region = read(in, "region", kRegions);
     if (in.has("threshold")) r.options.detect.threshold = in.number("threshold", 0, 1);

@@ -36,7 +36,8 @@ Expected<LoadAnswer> loadAnswerFromJson(const nlohmann::json& object);
 
 /// Mode detect: the findings in the volume that comes beside it. Answer: findings.json without the series.
 struct DetectRequest {
-  std::filesystem::path model;  ///< folder of the package
+  ModelChoice model;
+  std::optional<ModelChoice> classifier;  ///< of a plugin: judges what the model finds
   DetectOptions options;
   model::SeriesFacts facts;
   nlohmann::json volume;  ///< job::describeVolume()

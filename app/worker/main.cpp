@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   }
   const worker::Handler handler = mode == "parse"    ? worker::parseMode()
                                   : mode == "detect" ? worker::detectMode()
+                                  : mode == "probe"  ? worker::probeMode()
                                                      : worker::Handler();
   if (!handler || !startedByAProgram()) {
     fmt::print(stderr, "lynceus-worker: this program is started by lynceus and lynceus-desktop, not by hand\n");

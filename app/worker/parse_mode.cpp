@@ -1,3 +1,4 @@
+#include <memory>
 #include <optional>
 
 #include "app/study/requests.h"
@@ -12,9 +13,8 @@ using nlohmann::json;
 /// Keeps what it scanned last: the series that is loaded next is mostly one of those.
 class Parser {
  public:
-  Expected<job::Message> operator()(const job::Message& work, job::Context& context) {
-    const json& request = work.body.at("work");
-    return request.value("do", "") == "scan" ? scan(request, context) : load(request, context);
+  Expected<job::Message> operator()(const Job& job) {
+    return job.work.value("do", "") == "scan" ? scan(job.work, job.context) : load(job.work, job.context);
   }
 
  private:
@@ -61,7 +61,7 @@ class Parser {
 }  // namespace
 
 Handler parseMode() {
-  return [parser = Parser()](const job::Message& work, job::Context& context) mutable { return parser(work, context); };
+  return [parser = std::make_shared<Parser>()](const Job& job) { return (*parser)(job); };
 }
 
 }  // namespace lynceus::worker

@@ -51,7 +51,11 @@ class Session {
   void work(const Handler& handler) {
     for (;;) {
       const std::shared_ptr<Running> job = next();
-      const auto answer = guarded(handler, *job);
+      Job mine{std::move(job->message.body["work"]), std::move(job->message.files), *job->context,
+               [this, id = job->id](const std::string& line) {
+                 static_cast<void>(m_channel.send({{"type", "log"}, {"job", id}, {"text", line}}));
+               }};
+      const auto answer = guarded(handler, mine);
       json body = {{"type", answer ? "done" : "failed"}, {"job", job->id}};
       std::vector<int> files;
       if (answer) {
@@ -65,7 +69,7 @@ class Session {
         const std::lock_guard lock(m_mutex);
         m_running.reset();  // no sign of life after the answer
       }
-      if (auto sent = m_channel.send(body, files); !sent) leave();
+      if (auto sent = m_channel.send(body, files); !sent || mine.last) leave();
     }
   }
 
@@ -119,9 +123,9 @@ class Session {
         {{"type", "alive"}, {"job", m_running->id}, {"fraction", m_running->fraction}, {"stage", m_running->stage}}));
   }
 
-  static Expected<job::Message> guarded(const Handler& handler, Running& job) {
+  static Expected<job::Message> guarded(const Handler& handler, Job& job) {
     try {
-      return handler(std::move(job.message), *job.context);
+      return handler(job);
     } catch (const std::bad_alloc&) {
       return makeError(ErrorCode::resource, "there is not enough memory for this");
     } catch (const std::exception& e) {

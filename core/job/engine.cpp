@@ -173,6 +173,7 @@ std::shared_ptr<Engine::Job> Engine::next(const std::string& mode) {
 /// Gives the job to a worker, and once more to a fresh one where the first crashed.
 void Engine::attempt(Keeper& keeper, Job& job) {
   constexpr int kMostAttempts = 2;
+  std::string first;  // why the first attempt failed
   for (int n = 1;; ++n) {
     job.crashed = false;
     Progress begun;
@@ -180,10 +181,14 @@ void Engine::attempt(Keeper& keeper, Job& job) {
     begun.attempts = n;
     setProgress(job, begun);
     auto outcome = attend(keeper, job);
-    if (!outcome && job.crashed && n < kMostAttempts) {
-      if (m_log) m_log(outcome.error().message + "; trying once more");
-      continue;
+    if (!outcome && job.crashed) {
+      if (n < kMostAttempts) {
+        first = outcome.error().message;
+        continue;
+      }
+      outcome = makeError(outcome.error().code, "{} (tried twice)", outcome.error().message);
     }
+    if (outcome && n > 1 && m_log) m_log(first + "; another worker did it");
     const bool cancelled = !outcome && outcome.error().code == ErrorCode::cancelled;
     const State state = outcome ? State::done : cancelled ? State::cancelled : State::failed;
     return finish(job, state, std::move(outcome));

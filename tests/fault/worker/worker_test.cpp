@@ -19,6 +19,7 @@
 #include "app/study/requests.h"
 #include "core/job/shared_volume.h"
 #include "io/results/findings_json.h"
+#include "tests/support/processes.h"
 #include "tests/support/program.h"
 #include "tests/support/small_detector.h"
 
@@ -29,36 +30,6 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 namespace {
-
-/// Living children of a process by the name of their program; zombies do not count.
-std::vector<pid_t> childrenOf(pid_t parent, const std::string& program) {
-  std::vector<pid_t> found;
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    const std::string name = entry.path().filename().string();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    const std::string stat = readText(entry.path() / "stat");
-    const size_t open = stat.find('('), close = stat.rfind(')');
-    if (close == std::string::npos || stat.substr(open + 1, close - open - 1) != program) continue;
-    std::istringstream rest(stat.substr(close + 1));
-    std::string state;
-    pid_t its = 0;
-    rest >> state >> its;
-    if (its == parent && state != "Z") found.push_back(std::stoi(name));
-  }
-  return found;
-}
-
-std::vector<pid_t> workers() { return childrenOf(getpid(), "lynceus-worker"); }
-
-bool within(std::chrono::milliseconds limit, const std::function<bool()>& happens) {
-  for (const auto end = Clock::now() + limit; Clock::now() < end; std::this_thread::sleep_for(5ms))
-    if (happens()) return true;
-  return happens();
-}
-
-size_t openFiles() {
-  return static_cast<size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator()));
-}
 
 /// A chest phantom in DICOM, and a detector of many small tiles.
 struct Case {
@@ -88,7 +59,7 @@ struct Outcome {
 };
 
 Outcome detectWith(const std::shared_ptr<job::Engine>& engine, job::Context& context) {
-  const auto detector = study::detectInWorkers(shared().package, {}, engine);
+  const auto detector = study::detectInWorkers(study::choiceOf(shared().package), {}, {}, engine);
   Outcome outcome{detector->open(shared().path(), best(), context), {}};
   if (outcome.chosen) outcome.found = detector->detect(outcome.chosen->front(), context);
   return outcome;

@@ -4,11 +4,11 @@
 
 namespace lynceus::detect {
 
-Expected<Network> Network::read(const std::filesystem::path& file) {
-  auto graph = nn::importOnnx(file);
-  if (!graph) return passError(graph);
+Expected<Network> Network::parse(std::string_view onnx, const std::string& file) {
+  auto graph = nn::parseOnnx({reinterpret_cast<const std::byte*>(onnx.data()), onnx.size()}, file);
+  if (!graph) return tl::make_unexpected(Error{ErrorCode::resource, graph.error().message});
   if (graph->inputs.size() != 1) {
-    return makeError(ErrorCode::badInput, "{}: a network of a detector has one input, this one has {}", file.string(),
+    return makeError(ErrorCode::resource, "{}: a network of a detector has one input, this one has {}", file,
                      graph->inputs.size());
   }
   return Network(std::move(*graph));

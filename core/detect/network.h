@@ -1,8 +1,9 @@
 // One network of a model package on a device.
 #pragma once
 
-#include <filesystem>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/compute/device.h"
@@ -13,8 +14,10 @@ namespace lynceus::detect {
 /// Compiled when it first runs, and again where the shape of its input or the precision changes. One caller at a time.
 class Network {
  public:
+  /// @param onnx  the whole file: a network of a package has no further files that nobody has hashed.
+  /// @param file  its name, for messages.
   /// @return an error for a file that is no network, or one of several inputs.
-  static Expected<Network> read(const std::filesystem::path& file);
+  static Expected<Network> parse(std::string_view onnx, const std::string& file);
 
   const nn::Graph& graph() const { return m_graph; }
 

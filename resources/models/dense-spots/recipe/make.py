@@ -13,8 +13,8 @@ import struct
 import sys
 
 GAIN, LEAST = 40.0, 0.10  # logit = GAIN * (difference - LEAST); 0.1 is 100 HU
-# Sigma of the smoothing and half the side of the cube, in voxels of the level; anchor sizes are in model.toml.
-ANCHORS = [(0.6, 3), (1.1, 4)]
+# In voxels of the level: sigma of the smoothing, half the side of the cube, side of the anchor (as in model.toml).
+ANCHORS = [(0.4, 2, 2), (0.9, 4, 5)]
 
 
 # --- protobuf: a message is a list of (field, value); the fields are those of onnx.proto
@@ -104,7 +104,7 @@ def surface(g, x, half):
 
 def level(g, image, scores_name, boxes_name):
     scores = []
-    for sigma, half in ANCHORS:
+    for sigma, half, _ in ANCHORS:
         weights = g.constant([1, 1, 5, 5, 5], gaussian(sigma))
         smooth = g.node("Conv", [image, weights], pads=[2] * 6)
         difference = g.node("Sub", [smooth, surface(g, smooth, half)])
@@ -112,7 +112,7 @@ def level(g, image, scores_name, boxes_name):
         scores.append(g.node("Mul", [shifted, g.constant([1], [GAIN])]))
     g.node("Concat", scores, scores_name, axis=1)
 
-    # Centre of mass in units of the anchor, whose size is 3 or 5 cells of the level; the size stays the anchor's.
+    # Centre of mass in units of the anchor; the size stays the anchor's.
     cells = [(z, y, x) for z in REACH for y in REACH for x in REACH]
     moments = [cell[axis] for axis in (2, 1, 0) for cell in cells]
     moment = g.node("Conv", [image, g.constant([3, 1, 5, 5, 5], moments)], pads=[2] * 6)
@@ -121,7 +121,7 @@ def level(g, image, scores_name, boxes_name):
     centre = g.node("Div", [moment, some])
     zero = g.node("Mul", [centre, g.constant([1], [0.0])])
     boxes = []
-    for size in (3, 5):
+    for _, _, size in ANCHORS:
         boxes += [g.node("Mul", [centre, g.constant([1], [1 / size])]), zero]
     g.node("Concat", boxes, boxes_name, axis=1)
 

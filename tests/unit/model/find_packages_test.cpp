@@ -1,34 +1,19 @@
-#include <cstdlib>
 #include <fstream>
 
 #include <gmock/gmock.h>
 
 #include "core/model/package.h"
+#include "tests/support/environment.h"
 #include "tests/support/temporary_folder.h"
 
 namespace lynceus::model {
 namespace {
 
 namespace fs = std::filesystem;
+using test::Environment;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-/// An environment variable with another value for the time of one test.
-class Environment {
- public:
-  Environment(const char* name, const std::string& value) : m_name(name) {
-    if (const char* old = std::getenv(name)) m_old = old;
-    setenv(name, value.c_str(), 1);
-  }
-  ~Environment() { m_old ? setenv(m_name, m_old->c_str(), 1) : unsetenv(m_name); }
-  Environment(const Environment&) = delete;
-  Environment& operator=(const Environment&) = delete;
-
- private:
-  const char* m_name;
-  std::optional<std::string> m_old;
-};
 
 /// Model folders "first" and "second" in $LYNCEUS_MODELS, and one of a user.
 class FindPackages : public testing::Test {

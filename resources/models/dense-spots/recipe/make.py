@@ -12,9 +12,9 @@ import math
 import struct
 import sys
 
-GAIN, LEAST = 40.0, 0.10  # logit = GAIN * (difference - LEAST); 0.1 is 100 HU
+GAIN, LEAST = 40.0, 0.12  # logit = GAIN * (difference - LEAST); 0.12 is 120 HU
 # In voxels of the level: sigma of the smoothing, half the side of the cube, side of the anchor (as in model.toml).
-ANCHORS = [(0.4, 2, 2), (0.9, 4, 5)]
+ANCHORS = [(0.4, 3, 3), (0.9, 4, 5)]
 
 
 # --- protobuf: a message is a list of (field, value); the fields are those of onnx.proto

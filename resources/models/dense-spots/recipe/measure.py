@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 
 MARGIN = 3.0
-SPOTS = ["calcified-lymph-node", "surgical-clip", "coronary-calcium", "aortic-calcium"]
+SPOTS = ["calcified-lymph-node", "surgical-clip", "coronary-calcium", "aortic-calcium", "calcified-rib-cartilage"]
 OTHER = ["pacemaker", "port", "central-line", "sternal-wire", "stent", "suture-line", "pleural-plaque"]
 
 

@@ -217,9 +217,11 @@ int runInfo(const std::string& path, bool asJson) {
   }();
   if (!source) return reportError(source.error());
   // Without models the rest still is what was asked for.
-  const auto packages = model::findPackages();
-  if (!packages) fmt::print(stderr, "lynceus: note: {}\n", packages.error().message);
-  const Packages known = packages.value_or(Packages{});
+  const model::PackageSearch search = model::findPackages();
+  for (const model::BrokenPackage& b : search.broken) fmt::print(stderr, "lynceus: note: {}\n", b.error.message);
+  Packages known;
+  for (const model::FoundPackage& f : search.packages)
+    if (f.isDefault) known.push_back(f.package);
   asJson ? printJson(*source, known) : printText(*source, known);
   return kExitOk;
 }

@@ -259,6 +259,7 @@ Expected<int> checkNetwork(const Arguments& args) {
 Expected<int> checkPackage(const Arguments& args) {
   const auto package = model::readPackage(args.file);
   if (!package) return passError(package);
+  if (auto whole = model::verifyPackage(*package); !whole) return passError(whole);
   const int64_t tile = package->tiling.maxSizeVoxels;
   std::vector<std::pair<std::string, nn::Shape>> networks{{package->network, {1, 1, tile, tile, tile}}};
   if (const auto& second = package->secondStage) {

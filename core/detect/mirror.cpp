@@ -2,32 +2,13 @@
 
 #include <algorithm>
 
+#include "core/detect/coded_outputs.h"
 #include "core/parallel.h"
 
 namespace lynceus::detect {
 namespace {
 
 using image::Int3;
-
-/// An output that the decoder reads. `vector` channels belong together, of which the first three are x, y and z.
-struct CodedOutput {
-  std::string name;
-  Int3 stride;
-  int vector = 0;
-};
-
-std::vector<CodedOutput> codedOutputs(const model::Output& rules) {
-  if (rules.coding == model::Coding::heatMap) {
-    const Int3 stride{rules.strideVoxels, rules.strideVoxels, rules.strideVoxels};
-    return {{rules.heat, stride}, {rules.size, stride}, {rules.offset, stride, 3}};
-  }
-  std::vector<CodedOutput> outputs;
-  for (const model::AnchorLevel& level : rules.levels) {
-    outputs.push_back({level.scores, level.strideVoxels});
-    outputs.push_back({level.boxes, level.strideVoxels, 6});
-  }
-  return outputs;
-}
 
 void changeSigns(nn::Tensor& tensor, int vector, int image) {
   const int64_t channels = tensor.shape[1];
@@ -76,8 +57,8 @@ Expected<void> mirrorBack(TileOutputs& outputs, int image, const model::Output& 
     if (found == outputs.end()) continue;  // the decoder says so
     nn::Tensor& tensor = found->tensor;
     const nn::Shape& s = tensor.shape;
-    if (!tensor.isFloat() || s.size() != 5 || s[0] != 1 || s[4] * coded.stride.x != tileSize.x ||
-        s[3] * coded.stride.y != tileSize.y || s[2] * coded.stride.z != tileSize.z) {
+    if (!tensor.isFloat() || s.size() != 5 || s[0] != 1 || s[4] * coded.strideVoxels.x != tileSize.x ||
+        s[3] * coded.strideVoxels.y != tileSize.y || s[2] * coded.strideVoxels.z != tileSize.z) {
       return makeError(
           ErrorCode::unsupported,
           "the cells of the network's output '{}' do not cover a tile exactly, so its mirror images cannot "

@@ -4,19 +4,20 @@
 
 namespace lynceus::detect {
 
-Expected<Network> Network::readAny(const std::filesystem::path& file) {
+Expected<Network> Network::read(const std::filesystem::path& file) {
   auto graph = nn::importOnnx(file);
   if (!graph) return passError(graph);
   return Network(std::move(*graph));
 }
 
-Expected<Network> Network::read(const std::filesystem::path& file) {
-  auto network = readAny(file);
-  if (network && network->graph().inputs.size() != 1) {
-    return makeError(ErrorCode::badInput, "{}: a network of a detector has one input, this one has {}", file.string(),
-                     network->graph().inputs.size());
+Expected<Network> Network::parse(std::string_view onnx, const std::string& file) {
+  auto graph = nn::parseOnnx({reinterpret_cast<const std::byte*>(onnx.data()), onnx.size()}, file);
+  if (!graph) return tl::make_unexpected(Error{ErrorCode::resource, graph.error().message});
+  if (graph->inputs.size() != 1) {
+    return makeError(ErrorCode::resource, "{}: a network of a detector has one input, this one has {}", file,
+                     graph->inputs.size());
   }
-  return network;
+  return Network(std::move(*graph));
 }
 
 Expected<std::vector<nn::NamedTensor>> Network::run(compute::Device& device, nn::Tensor input,

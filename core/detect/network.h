@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/compute/device.h"
@@ -13,10 +15,12 @@ namespace lynceus::detect {
 /// Compiled when it first runs, and again where the shape of its input or the precision changes. One caller at a time.
 class Network {
  public:
-  /// @return an error for a file that is no network, or one of several inputs.
+  /// Any network, such as a plugin brings.
   static Expected<Network> read(const std::filesystem::path& file);
-  /// The same for any number of inputs.
-  static Expected<Network> readAny(const std::filesystem::path& file);
+  /// A network of a model package, which has one input.
+  /// @param onnx  the whole file: a network of a package has no further files that nobody has hashed.
+  /// @param file  its name, for messages.
+  static Expected<Network> parse(std::string_view onnx, const std::string& file);
 
   const nn::Graph& graph() const { return m_graph; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/detect/coded_outputs.h"
 #include "core/detect/decode.h"
 #include "core/detect/mirror.h"
 #include "core/detect/second_stage.h"
@@ -95,16 +96,26 @@ Pipeline::Pipeline(model::Package package, Network network, std::optional<Networ
       m_secondNetwork(std::move(secondNetwork)) {}
 
 Expected<Pipeline> Pipeline::create(model::Package package, std::shared_ptr<compute::Device> device) {
-  if (auto verified = model::verifyPackage(package); !verified) return passError(verified);
-  auto network = Network::read(package.folder / package.network);
-  if (!network) return passError(network);
-  std::optional<Network> second;
-  if (package.secondStage) {
-    auto read = Network::read(package.folder / package.secondStage->network);
-    if (!read) return passError(read);
-    second = std::move(*read);
+  std::optional<Network> first, second;
+  for (const auto& [name, hash] : package.sha256) {
+    const auto bytes = model::readFile(package, name);  // what is hashed here is what runs, and is read once
+    if (!bytes) return passError(bytes);
+    const std::string file = (package.folder / name).string();
+    if (name == package.network) {
+      auto network = Network::parse(*bytes, file);
+      if (!network) return passError(network);
+      if (auto fits = checkFirstStage(network->graph(), package, file); !fits) return passError(fits);
+      first = std::move(*network);
+    }
+    if (package.secondStage && name == package.secondStage->network) {
+      auto network = Network::parse(*bytes, file);
+      if (!network) return passError(network);
+      if (auto fits = checkSecondStage(network->graph(), *package.secondStage, file); !fits) return passError(fits);
+      second = std::move(*network);
+    }
   }
-  return Pipeline(std::move(package), std::move(*network), std::move(second), std::move(device));
+  if (!first) return makeError(ErrorCode::internal, "{}: the package has no network", package.folder.string());
+  return Pipeline(std::move(package), std::move(*first), std::move(second), std::move(device));
 }
 
 Expected<TileOutputs> Pipeline::runTile(const nn::Tensor& tile, const Options& options, const job::Context& context) {

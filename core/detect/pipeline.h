@@ -27,7 +27,9 @@ struct Options {
 /// A model on a device, ready for any number of volumes. One volume at a time.
 class Pipeline {
  public:
-  /// Reads and checks the package's files and network. The device is shared: it outlives every pipeline on it.
+  /// Reads the package's files once, compares them with their hashes and the networks' outputs with what model.toml
+  /// says of them: what differs is refused before anything runs. The device is shared: it outlives every pipeline on
+  /// it.
   static Expected<Pipeline> create(model::Package package, std::shared_ptr<compute::Device> device);
 
   /// Finds, segments and measures. Fills everything of the result but `series`, which the caller knows.

@@ -1,7 +1,7 @@
 #include "core/model/package.h"
 
 #include <algorithm>
-#include <cstdlib>
+#include <charconv>
 #include <fstream>
 #include <iterator>
 
@@ -40,10 +40,27 @@ class Reader {
     if (value < least || value > most) complain(key, fmt::format("must be between {} and {}", least, most));
     return static_cast<int>(std::clamp<int64_t>(value, least, most));
   }
+  /// Letters, digits and what else is harmless in a file name and on a command line.
+  std::string identifier(std::string_view key) {
+    auto text = required<std::string>(key);
+    if (text.empty() || text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_") != std::string::npos)
+      complain(key, "must be made of lower-case letters, digits, '.', '-' and '_'");
+    return text;
+  }
+  /// Of the package's own folder, wherever it is moved to.
+  void fileName(std::string_view key, const std::string& name) {
+    if (name.empty()) return complain(key, "is empty: name a file beside model.toml");
+    if (name.front() == '/')
+      return complain(key, fmt::format("is the absolute path '{}': name a file beside model.toml", name));
+    if (name == "." || name == ".." || name.substr(0, 3) == "../" || name.find("/../") != std::string::npos)
+      return complain(key, fmt::format("leaves the package with '{}': name a file beside model.toml", name));
+    if (name.find('/') != std::string::npos || name.find('\0') != std::string::npos)
+      complain(key, fmt::format("is '{}', in another folder: name a file beside model.toml", name));
+  }
   /// The name of an ONNX file of the package.
   std::string network(std::string_view key) {
     auto name = required<std::string>(key);
-    if (name.find('/') != std::string::npos) complain(key, "must name a file of the package");
+    fileName(key, name);
     const toml::table* files = m_table["sha256"].as_table();
     if (!files || !files->contains(name))
       complain("sha256", fmt::format("must give the hash of the file that '{}' names", key));
@@ -88,6 +105,8 @@ std::vector<AnchorLevel> readLevels(const toml::table& table, Reader& read) {
         return read.required<double>(fmt::format("{}.sizesVoxels[{}][{}]", key, a, axis));
       };
       level.sizesVoxels.push_back({size(0), size(1), size(2)});
+      for (const double extent : level.sizesVoxels.back())
+        if (!(extent > 0 && extent <= 4096)) read.complain(key + ".sizesVoxels", "must be above 0 and at most 4096");
     }
     levels.push_back(std::move(level));
   }
@@ -147,14 +166,83 @@ Calibration readCalibration(const toml::table& table, Reader& read) {
   return c;
 }
 
-std::vector<fs::path> modelFolders() {
-  std::vector<fs::path> folders;
-  if (const char* set = std::getenv("LYNCEUS_MODELS"); set && *set) folders.emplace_back(set);
-  std::error_code ignored;
-  const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-  folders.push_back(program.parent_path() / "share/lynceus/models");
-  folders.push_back(program.parent_path().parent_path().parent_path() / "resources/models");  // build/<preset>/bin
-  return folders;
+Tiling readTiling(Reader& read, const Output& output) {
+  Tiling t;
+  t.maxSizeVoxels = read.positive("tiling.maxSizeVoxels", t.maxSizeVoxels);
+  t.overlapVoxels = read.positive("tiling.overlapVoxels", t.overlapVoxels);
+  t.multipleOf = read.positive("tiling.multipleOf", t.multipleOf);
+  if (t.maxSizeVoxels % t.multipleOf != 0 || t.maxSizeVoxels <= 2 * t.overlapVoxels) {
+    read.complain("tiling.maxSizeVoxels",
+                  "must be a multiple of tiling.multipleOf and above twice tiling.overlapVoxels");
+  }
+  std::vector<image::Int3> strides{{output.strideVoxels, output.strideVoxels, output.strideVoxels}};
+  if (output.coding == Coding::anchors) strides.clear();
+  for (const AnchorLevel& level : output.levels) strides.push_back(level.strideVoxels);
+  for (const image::Int3& s : strides) {
+    if (t.multipleOf % s.x != 0 || t.multipleOf % s.y != 0 || t.multipleOf % s.z != 0)
+      read.complain("tiling.multipleOf", "must be a multiple of every strideVoxels of the output");
+  }
+  return t;
+}
+
+std::map<std::string, std::string> readHashes(const toml::table& table, Reader& read) {
+  std::map<std::string, std::string> hashes;
+  if (const toml::table* files = table["sha256"].as_table()) {
+    for (const auto& [name, hash] : *files) {
+      read.fileName("sha256", std::string(name.str()));
+      hashes[std::string(name.str())] = hash.value_or(std::string());
+    }
+  }
+  return hashes;
+}
+
+/// The text of a model.toml, in which the parser has nothing to stumble over.
+Expected<std::string> readText(const fs::path& path) {
+  constexpr uintmax_t kMostBytes = 1 << 20;
+  std::error_code failed;
+  if (!fs::is_regular_file(path, failed)) {
+    return makeError(ErrorCode::resource, "{}: there is no such file; a model package is a folder with a model.toml",
+                     path.string());
+  }
+  if (fs::file_size(path, failed) > kMostBytes || failed)
+    return makeError(ErrorCode::resource, "{}: more than 1 MiB: this is not the description of a model", path.string());
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) return makeError(ErrorCode::resource, "{}: the file cannot be read", path.string());
+  // toml++ 3.3 runs into undefined behaviour on some characters outside strings; nothing in the file needs them.
+  const auto strange =
+      std::find_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > 126; });
+  if (strange != text.end()) {
+    return makeError(ErrorCode::resource, "{}: line {}: write the file in plain ASCII", path.string(),
+                     1 + std::count(text.begin(), strange, '\n'));
+  }
+  return text;
+}
+
+Expected<toml::table> parseText(const std::string& text, const fs::path& path) {
+  try {
+    return toml::parse(text, path.string());
+  } catch (const toml::parse_error& e) {
+    return makeError(ErrorCode::resource, "{}: line {}: {}", path.string(), e.source().begin.line, e.description());
+  }
+}
+
+/// The file itself, wherever links lead, where that is in the package's folder.
+Expected<fs::path> fileOf(const Package& package, const std::string& name) {
+  const fs::path path = package.folder / name;
+  std::error_code failed;
+  if (!fs::exists(path, failed)) {
+    return makeError(ErrorCode::resource,
+                     "{}: model.toml names this file, but it is missing; install the package again", path.string());
+  }
+  const fs::path home = fs::canonical(package.folder, failed), file = fs::canonical(path, failed);
+  if (failed || std::mismatch(home.begin(), home.end(), file.begin(), file.end()).first != home.end()) {
+    return makeError(ErrorCode::resource, "{}: this link leaves the package's folder; put the file itself there",
+                     path.string());
+  }
+  if (!fs::is_regular_file(file, failed))
+    return makeError(ErrorCode::resource, "{}: this is not a file; install the package again", path.string());
+  return file;
 }
 
 std::string outside(std::string_view what, double value, const Range& allowed) {
@@ -164,39 +252,38 @@ std::string outside(std::string_view what, double value, const Range& allowed) {
 
 }  // namespace
 
+std::optional<Version> parseVersion(std::string_view text) {
+  Version version{};
+  const char *at = text.data(), *end = at + text.size();
+  for (size_t i = 0; i < version.size(); ++i) {
+    if (i > 0 && (at == end || *at++ != '.')) return std::nullopt;
+    const auto [next, failed] = std::from_chars(at, end, version[i]);
+    if (failed != std::errc{} || version[i] < 0) return std::nullopt;
+    at = next;
+  }
+  if (at != end) return std::nullopt;
+  return version;
+}
+
 Expected<Package> readPackage(const fs::path& folder) {
   const fs::path path = folder / "model.toml";
-  std::error_code ignored;
-  if (!fs::is_regular_file(path, ignored)) {
-    return makeError(ErrorCode::resource, "{}: there is no such file; a model package is a folder with a model.toml",
-                     path.string());
-  }
-  std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  // toml++ 3.3 runs into undefined behaviour on some characters outside strings; nothing in the file needs them.
-  const auto strange =
-      std::find_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > 126; });
-  if (strange != text.end()) {
-    return makeError(ErrorCode::badInput, "{}: line {}: write the file in plain ASCII", path.string(),
-                     1 + std::count(text.begin(), strange, '\n'));
-  }
-  toml::table table;
-  try {
-    table = toml::parse(text, path.string());
-  } catch (const toml::parse_error& e) {
-    return makeError(ErrorCode::badInput, "{}: line {}: {}", path.string(), e.source().begin.line, e.description());
-  }
+  const auto text = readText(path);
+  if (!text) return passError(text);
+  const auto parsed = parseText(*text, path);
+  if (!parsed) return passError(parsed);
+  const toml::table& table = *parsed;
   Reader read(table, path);
   const auto schema = read.required<int64_t>("schemaVersion");
   if (schema != kModelSchemaVersion) {
-    return makeError(ErrorCode::unsupported, "{}: schemaVersion is {}, this version of Lynceus reads {}", path.string(),
+    return makeError(ErrorCode::resource, "{}: schemaVersion is {}, this version of Lynceus reads {}", path.string(),
                      schema, kModelSchemaVersion);
   }
   Package p;
   p.folder = folder;
-  p.definitionSha256 = sha256(text);
-  p.id = read.required<std::string>("id");
+  p.definitionSha256 = sha256(*text);
+  p.id = read.identifier("id");
   p.version = read.required<std::string>("version");
+  if (!parseVersion(p.version)) read.complain("version", "must be three numbers with dots, such as 1.2.0");
   p.task = read.required<std::string>("task");
   p.licence = read.required<std::string>("licence");
   p.summary = read.optional<std::string>("summary", "");
@@ -211,65 +298,51 @@ Expected<Package> readPackage(const fs::path& folder) {
   const Range window = read.range("preprocessing.windowHu");
   p.preprocessing.lowHu = window.min;
   p.preprocessing.highHu = window.max;
-  p.tiling.maxSizeVoxels = read.positive("tiling.maxSizeVoxels", p.tiling.maxSizeVoxels);
-  p.tiling.overlapVoxels = read.positive("tiling.overlapVoxels", p.tiling.overlapVoxels);
-  p.tiling.multipleOf = read.positive("tiling.multipleOf", p.tiling.multipleOf);
-  if (p.tiling.maxSizeVoxels % p.tiling.multipleOf != 0 || p.tiling.maxSizeVoxels <= 2 * p.tiling.overlapVoxels) {
-    read.complain("tiling.maxSizeVoxels",
-                  "must be a multiple of tiling.multipleOf and above twice tiling.overlapVoxels");
-  }
   p.output = readOutput(table, read);
+  p.tiling = readTiling(read, p.output);
   p.secondStage = readSecondStage(table, read);
   p.calibration = readCalibration(table, read);
-  if (const toml::table* files = table["sha256"].as_table()) {
-    for (const auto& [name, hash] : *files) p.sha256[std::string(name.str())] = hash.value_or(std::string());
-  }
-  if (!read.complaint().empty()) return tl::make_unexpected(Error{ErrorCode::badInput, read.complaint()});
+  p.sha256 = readHashes(table, read);
+  if (!read.complaint().empty()) return tl::make_unexpected(Error{ErrorCode::resource, read.complaint()});
   return p;
 }
 
+BrokenPackage describeBroken(const fs::path& folder, Error error) {
+  BrokenPackage broken{folder, {}, {}, std::move(error)};
+  const auto text = readText(folder / "model.toml");
+  if (!text) return broken;
+  const auto table = parseText(*text, folder / "model.toml");
+  if (!table) return broken;
+  broken.id = (*table)["id"].value_or(std::string());
+  broken.version = (*table)["version"].value_or(std::string());
+  return broken;
+}
+
+Expected<std::string> readFile(const Package& package, const std::string& name) {
+  constexpr uintmax_t kMostBytes = uintmax_t{1} << 31;  // no ONNX file is larger
+  const auto path = fileOf(package, name);
+  if (!path) return passError(path);
+  const fs::path shown = package.folder / name;
+  std::error_code failed;
+  const uintmax_t size = fs::file_size(*path, failed);
+  if (failed || size > kMostBytes)
+    return makeError(ErrorCode::resource, "{}: larger than 2 GiB; install the package again", shown.string());
+  std::string bytes(size, '\0');
+  if (std::ifstream file(*path, std::ios::binary); !file.read(bytes.data(), static_cast<std::streamsize>(size)))
+    return makeError(ErrorCode::resource, "{}: the file cannot be read; check its access rights", shown.string());
+  const std::string found = lynceus::sha256(bytes), &wanted = package.sha256.at(name);
+  if (found != wanted) {
+    return makeError(ErrorCode::resource, "{}: its SHA-256 is {}, model.toml says {}; install the package again",
+                     shown.string(), found, wanted);
+  }
+  return bytes;
+}
+
 Expected<void> verifyPackage(const Package& package) {
-  for (const auto& [name, expected] : package.sha256) {
-    const auto found = sha256OfFile(package.folder / name);
-    if (!found) return passError(found);
-    if (*found != expected) {
-      return makeError(ErrorCode::resource, "{}: its SHA-256 is {}, model.toml says {}; install the package again",
-                       (package.folder / name).string(), *found, expected);
-    }
+  for (const auto& [name, hash] : package.sha256) {
+    if (auto bytes = readFile(package, name); !bytes) return passError(bytes);
   }
   return {};
-}
-
-Expected<std::vector<Package>> findPackages() {
-  std::vector<Package> found;
-  for (const fs::path& folder : modelFolders()) {
-    std::error_code ignored;
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
-      if (!fs::exists(entry.path() / "model.toml", ignored)) continue;
-      auto package = readPackage(entry.path());
-      if (!package) return passError(package);
-      // The first folder that has an id wins: a site's own version shadows the shipped one.
-      const bool known = std::any_of(found.begin(), found.end(), [&](const Package& p) { return p.id == package->id; });
-      if (!known) found.push_back(std::move(*package));
-    }
-  }
-  std::sort(found.begin(), found.end(), [](const Package& a, const Package& b) { return a.id < b.id; });
-  return found;
-}
-
-Expected<Package> findPackage(const std::string& idOrFolder) {
-  std::error_code ignored;
-  if (!idOrFolder.empty() && fs::is_directory(idOrFolder, ignored)) return readPackage(idOrFolder);
-  auto packages = findPackages();
-  if (!packages) return passError(packages);
-  std::string known;
-  for (Package& p : *packages) {
-    if (idOrFolder.empty() ? p.task == "lung-nodule" : p.id == idOrFolder) return std::move(p);
-    known += (known.empty() ? "" : ", ") + p.id;
-  }
-  return makeError(ErrorCode::resource,
-                   "there is no model '{}'; installed: {}. Set LYNCEUS_MODELS or give a package folder",
-                   idOrFolder.empty() ? "lung-nodule" : idOrFolder, known.empty() ? "none" : known);
 }
 
 std::string brokenRule(const InputRules& rules, const image::Geometry& geometry, const SeriesFacts& facts) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/error.h"
@@ -91,20 +92,57 @@ struct Package {
   const std::string& weightsSha256() const { return sha256.at(network); }
 };
 
-/// Reads and checks folder/model.toml; does not read the network.
+/// major, minor, patch: compares as versions do.
+using Version = std::array<int, 3>;
+/// "1.12.0"; nothing where the text is not three whole numbers.
+std::optional<Version> parseVersion(std::string_view text);
+
+/// Reads and checks folder/model.toml; does not read the network. Whatever is wrong with a package is
+/// ErrorCode::resource: the study that it was meant for is not at fault.
 /// @return an error that names the file, the key and what it must be.
 Expected<Package> readPackage(const std::filesystem::path& folder);
 
-/// Compares the files with the hashes in model.toml.
-/// @return an error that names the first file that is missing or differs.
+/// The bytes of a file that model.toml gives the hash of.
+/// @return an error that names the file where it is missing, is no file of the package's folder, or differs.
+Expected<std::string> readFile(const Package& package, const std::string& name);
+
+/// Compares all files with the hashes in model.toml.
+/// @return the error of the first that readFile refuses.
 Expected<void> verifyPackage(const Package& package);
 
-/// Every package in the model folders: $LYNCEUS_MODELS, ../share/lynceus/models beside the program, and
-/// resources/models of a source tree that the program was built in. Ordered by id; a broken package is an error.
-Expected<std::vector<Package>> findPackages();
+/// A package in one of the model folders.
+struct FoundPackage {
+  Package package;
+  std::string origin;              ///< of the folder: "$LYNCEUS_MODELS", "user", "installed" or "source tree"
+  bool isDefault = false;          ///< what its id alone names: the highest version
+  std::filesystem::path hiddenBy;  ///< the folder of the same id and version that comes first; empty if none does
+};
 
-/// @param idOrFolder  an id, a folder, or empty for the only or first package of task lung-nodule.
-Expected<Package> findPackage(const std::string& idOrFolder);
+/// A folder that should hold a package or several, and does not.
+struct BrokenPackage {
+  std::filesystem::path folder;
+  std::string id, version;  ///< as far as its model.toml can be read
+  Error error;
+};
+
+/// Adds what can be read of the folder's model.toml to the error that readPackage gave.
+BrokenPackage describeBroken(const std::filesystem::path& folder, Error error);
+
+struct PackageSearch {
+  std::vector<FoundPackage> packages;  ///< by id, highest version first, hidden ones behind what hides them
+  std::vector<BrokenPackage> broken;
+  /// What findPackage("") names; nullptr where there is none.
+  const FoundPackage* standard() const;
+};
+
+/// Every package in the model folders, which are searched in this order: the folders in $LYNCEUS_MODELS (separated by
+/// colons), $XDG_DATA_HOME/lynceus/models or ~/.local/share/lynceus/models, ../share/lynceus/models beside the program,
+/// and resources/models of a source tree that the program was built in.
+PackageSearch findPackages();
+
+/// @param name  an id (its highest version), id@version, a folder, or empty for the first id of task lung-nodule.
+/// @return an error where there is none, or where what the name stands for is broken: another version never steps in.
+Expected<Package> findPackage(const std::string& name);
 
 /// What is known of a series beside its voxels; 0 or empty where the source does not say.
 struct SeriesFacts {

@@ -108,7 +108,7 @@ Expected<lynceus_network*> Networks::open(std::string_view file) {
     return makeError(ErrorCode::resource, "{} networks are open, no more are possible", kMostNetworks);
   const auto path = fileWithin(m_folder, file);
   if (!path) return passError(path);
-  auto network = detect::Network::readAny(*path);
+  auto network = detect::Network::read(*path);
   if (!network) return passError(network);
   m_networks.push_back(
       std::unique_ptr<lynceus_network>(new lynceus_network{path->filename().string(), std::move(*network)}));

@@ -107,7 +107,7 @@ class SmallDetector {
   model::Package package() const {
     std::ofstream(m_folder / "model.toml") << R"(schemaVersion = 1
 id = "test"
-version = "1"
+version = "1.0.0"
 task = "lung-nodule"
 licence = "none"
 network = "first.onnx"

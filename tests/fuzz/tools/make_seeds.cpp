@@ -321,7 +321,7 @@ void writeOtherSeeds(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(fs::path(LYNCEUS_SOURCE_DIR) / "resources/models"))
     writeFile(folder / "model_package" / entry.path().filename(), readFile(entry.path() / "model.toml"));
   const Bytes common =
-      "schemaVersion = 1\nid = \"a\"\nversion = \"1\"\ntask = \"lung-nodule\"\nlicence = \"x\"\nnetwork = "
+      "schemaVersion = 1\nid = \"a\"\nversion = \"1.0.0\"\ntask = \"lung-nodule\"\nlicence = \"x\"\nnetwork = "
       "\"n.onnx\"\n[input]\npixelSpacingMm = [0.3, 2]\nsliceSpacingMm = [0.3, 5]\nsliceThicknessMm = [0.3, "
       "5]\ncoverageMm = [80, 1500]\n[preprocessing]\nspacingMm = 1.0\nwindowHu = [-1200, 600]\n[sha256]\n\"n.onnx\" "
       "= \"00\"\n\"s.onnx\" = \"00\"\n[output]\nthreshold = 0.5\n";

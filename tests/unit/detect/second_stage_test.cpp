@@ -46,7 +46,8 @@ struct Classification {
 
   Expected<std::vector<double>> logits(const std::vector<Vec3>& centers, bool tta,
                                        const job::Context& context = {}) const {
-    auto network = Network::read(package.folder / package.secondStage->network);
+    const std::string& name = package.secondStage->network;
+    auto network = Network::parse(*model::readFile(package, name), name);
     if (!network) return passError(network);
     std::vector<Candidate> candidates;
     for (const Vec3& c : centers) candidates.push_back({c, {8, 8, 8}, 0});

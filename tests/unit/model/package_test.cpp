@@ -88,7 +88,14 @@ TEST_F(ModelPackage, ErrorsNameTheFileAndTheKey) {
         Bad{with("\"net.onnx\" =", "\"other\" ="), "sha256"},
         Bad{with("schemaVersion = 1", "schemaVersion = 99"), "schemaVersion is 99"},
         Bad{with("threshold = 0.4", "threshold = \"high\""), "output.threshold"},
-        Bad{with("network = \"net.onnx\"", "network = \"../net.onnx\""), "'network'"},
+        Bad{with("1.2.3", "1.2"), "'version' must be three numbers"},
+        Bad{with("test.model", "a@b"), "'id' must be made of"},
+        Bad{with("\"net.onnx\"", "\"../net.onnx\""), "'network' leaves the package with '../net.onnx'"},
+        Bad{with("\"net.onnx\"", "\"/net.onnx\""), "'network' is the absolute path '/net.onnx'"},
+        Bad{with("\"net.onnx\"", "\"a/net.onnx\""), "'network' is 'a/net.onnx', in another folder"},
+        Bad{with("\"net.onnx\"", "\"\""), "'network' is empty"},
+        Bad{with("[sha256]", "[sha256]\n\"../x\" = \"00\""), "'sha256' leaves the package with '../x'"},
+        Bad{with("[output]", "[tiling]\nmultipleOf = 3\n[output]"), "'tiling.multipleOf' must be a multiple of every"},
         Bad{std::string("id = = 3"), "line 1"},
         // Found by fuzzing: toml++ 3.3 reaches undefined behaviour on this character.
         Bad{std::string("\xEF\xB9\xBF id = 3"), "line 1: write the file in plain ASCII"}}) {
@@ -122,7 +129,8 @@ TEST_F(ModelPackage, ErrorsOfASecondStageNameTheFileAndTheKey) {
   const std::string network = "network = \"second.onnx\"\n";
   for (const Bad& bad :
        {Bad{withSecondStage("cropVoxels = 64"), "'secondStage.network' is missing"},
-        Bad{withSecondStage("network = \"../second.onnx\""), "'secondStage.network' must name a file of the package"},
+        Bad{withSecondStage("network = \"../second.onnx\""),
+            "'secondStage.network' leaves the package with '../second.onnx'"},
         Bad{withSecondStage("network = \"third.onnx\""), "'sha256' must give the hash of the file that 'secondStage."},
         Bad{withSecondStage(network + "cropVoxels = 97"), "'secondStage.cropVoxels' must be between 8 and 96"},
         Bad{withSecondStage(network + "spacingMm = 0"), "'secondStage.spacingMm' must be above 0.1"},
@@ -149,6 +157,14 @@ TEST_F(ModelPackage, AnAnchorNetworkListsItsLevels) {
   ASSERT_EQ(p->output.levels.size(), 1u);
   EXPECT_EQ(p->output.levels[0].strideVoxels.z, 2);
   EXPECT_EQ(p->output.levels[0].sizesVoxels[1][0], 8);
+}
+
+TEST(ModelVersion, IsThreeNumbersThatCompareAsNumbers) {
+  EXPECT_LT(model::parseVersion("0.9.0"), model::parseVersion("0.10.0"));
+  EXPECT_LT(model::parseVersion("1.2.3"), model::parseVersion("2.0.0"));
+  EXPECT_EQ(model::parseVersion("01.2.3"), model::parseVersion("1.2.3"));
+  for (const char* text : {"", "1", "1.2", "1.2.", "1.2.3.4", "1.2.x", "1.-2.3", "1..3", " 1.2.3", "1.2.99999999999"})
+    EXPECT_FALSE(model::parseVersion(text)) << text;
 }
 
 TEST(InputRules, NameTheBrokenRuleWithItsValueAndRange) {

@@ -139,7 +139,7 @@ Expected<void> Batch::run(job::Context& context) {
 }
 
 Expected<void> Batch::work(job::Context& context) {
-  const auto detector = makeDetector(m_detection, *m_args.detection);
+  const auto detector = makeDetector(m_detection);
   if (!detector) return passError(detector);
   for (;;) {
     fs::path path;

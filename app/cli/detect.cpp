@@ -34,7 +34,7 @@ Expected<int> detectAll(const Arguments& args) {
   if (auto ready = study::prepareOutputFolder(args.output); !ready) return passError(ready);
   const auto detection = prepareDetection(*args.detection, 1);
   if (!detection) return passError(detection);
-  const auto detector = makeDetector(*detection, *args.detection);
+  const auto detector = makeDetector(*detection);
   if (!detector) return passError(detector);
   TerminalContext context("lynceus detect");
   const auto chosen = (*detector)->open(args.path, selectionOf(args, detection->model), context);

@@ -10,6 +10,22 @@
 
 namespace lynceus::cli {
 
+namespace {
+
+/// An error where 8-bit numbers are asked of a package that has none.
+Expected<void> checkModel(const study::ModelChoice& model, const std::string& precision) {
+  if (precision != "int8" || model.isPlugin) return {};
+  const auto package = model::readPackage(model.path);
+  if (!package) return passError(package);
+  const auto bytes = model::readFile(*package, package->network);
+  if (!bytes) return passError(bytes);
+  const auto network = detect::Network::parse(*bytes, package->network);
+  if (!network) return passError(network);
+  return checkPrecision(precision, network->graph());
+}
+
+}  // namespace
+
 void addDetectionOptions(CLI::App& command, const std::shared_ptr<DetectionArguments>& args) {
   command.add_option("--model", args->model,
                      "id or folder of a model package, or id of a plugin's model; see `lynceus models list` and "
@@ -48,6 +64,7 @@ Expected<Detection> prepareDetection(const DetectionArguments& args, int jobs) {
   detection.options.detect.tta = args.tta;
   detection.options.device = args.device;
   detection.options.acceptGeometry = args.acceptGeometry;
+  if (auto fits = checkModel(detection.model, args.precision); !fits) return passError(fits);
   if (args.isolate || detection.model.isPlugin || detection.classifier) {  // plugins run in workers only
     job::EngineOptions options;
     options.workersPerMode = jobs;
@@ -62,15 +79,13 @@ Expected<Detection> prepareDetection(const DetectionArguments& args, int jobs) {
   return detection;
 }
 
-Expected<std::unique_ptr<study::StudyDetector>> makeDetector(const Detection& detection,
-                                                             const DetectionArguments& args) {
+Expected<std::unique_ptr<study::StudyDetector>> makeDetector(const Detection& detection) {
   if (detection.engine)
     return study::detectInWorkers(detection.model, detection.classifier, detection.options, detection.engine);
   auto package = model::readPackage(detection.model.path);
   if (!package) return passError(package);
   auto pipeline = detect::Pipeline::create(std::move(*package), detection.device);
   if (!pipeline) return passError(pipeline);
-  if (auto fits = checkPrecision(args.precision, pipeline->network()); !fits) return passError(fits);
   return study::detectHere(std::move(*pipeline), detection.options);
 }
 

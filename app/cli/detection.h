@@ -38,8 +38,7 @@ struct Detection {
 Expected<Detection> prepareDetection(const DetectionArguments& args, int jobs);
 
 /// One for each thread that detects.
-Expected<std::unique_ptr<study::StudyDetector>> makeDetector(const Detection& detection,
-                                                             const DetectionArguments& args);
+Expected<std::unique_ptr<study::StudyDetector>> makeDetector(const Detection& detection);
 
 /// Exit code of a result: 0, 3 rejected, 6 partial, else that of its error.
 int exitCodeOf(const study::StudyResult& found);

@@ -124,7 +124,7 @@ class InWorkers : public StudyDetector {
   Expected<std::vector<ChosenSeries>> open(const fs::path& path, const Selection& selection,
                                            job::Context& context) override {
     m_path = path;
-    const auto answer = m_engine->run({"parse", toJson(ScanRequest{path, selection}), {}, 0}, context);
+    const auto answer = m_engine->run({"parse", toJson(ScanRequest{path, selection}), {}, 0, ""}, context);
     if (!answer) return passError(about(answer));
     return chosenFromJson(answer->body["answer"]);
   }
@@ -142,7 +142,7 @@ class InWorkers : public StudyDetector {
 
   StudyResult loadAndDetect(const ChosenSeries& series, const job::Context& context) {
     const LoadRequest load{m_path, series.id, m_options.acceptGeometry};
-    auto loaded = m_engine->run({"parse", toJson(load), {}, 0}, context.part(0, kLoaded));
+    auto loaded = m_engine->run({"parse", toJson(load), {}, 0, ""}, context.part(0, kLoaded));
     if (!loaded) return failedStudy(about(loaded).error(), series.reference);
     const auto answer = loadAnswerFromJson(loaded->body["answer"]);
     if (!answer) return failedStudy(answer.error(), series.reference);
@@ -153,7 +153,8 @@ class InWorkers : public StudyDetector {
     const auto volume = job::mapVolume(answer->volume, FileDescriptor(dup(memory->get())));
     if (!volume) return failedStudy(volume.error(), series.reference);
     const DetectRequest request{m_model, m_classifier, m_options, answer->facts, answer->volume};
-    const auto found = m_engine->run({"detect", toJson(request), {memory}, 0}, context.part(kLoaded, 1));
+    const auto found =
+        m_engine->run({"detect", toJson(request), {memory}, 0, m_options.device}, context.part(kLoaded, 1));
     if (!found) return failedStudy(about(found).error(), answer->reference);
     auto result = results::fromJson(found->body["answer"]);
     if (!result) return failedStudy(result.error(), answer->reference);

@@ -50,7 +50,7 @@ Expected<std::vector<plugins::Description>> probePlugin(const std::filesystem::p
   options.silence = kProbeSilence;
   options.threadsPerWorker = 1;
   job::Engine engine(options);
-  const auto answer = engine.run({"probe", {{"library", std::filesystem::absolute(library).string()}}, {}, 0}, {});
+  const auto answer = engine.run({"probe", {{"library", std::filesystem::absolute(library).string()}}, {}, 0, ""}, {});
   if (!answer && answer.error().code == ErrorCode::internal)
     return makeError(ErrorCode::internal, "{}: {}", library.string(), answer.error().message);
   if (!answer) return passError(answer);

@@ -59,7 +59,7 @@ struct Engine::Job {
 };
 
 struct Engine::Keeper {
-  std::string mode;
+  std::string mode, device;
   bool idle = true;
   std::optional<WorkerProcess> worker;
   std::thread thread;
@@ -84,13 +84,18 @@ Engine::JobId Engine::submit(Work work, Observer observer) {
   const std::lock_guard lock(m_mutex);
   job->id = ++m_last;
   m_jobs[job->id] = job;
-  const std::string& mode = job->work.mode;
-  const auto ofMode = std::count_if(m_keepers.begin(), m_keepers.end(), [&](const auto& k) { return k->mode == mode; });
-  const bool idle =
-      std::any_of(m_keepers.begin(), m_keepers.end(), [&](const auto& k) { return k->mode == mode && k->idle; });
-  if (!idle && ofMode < std::max(1, m_options.workersPerMode)) {
+  const Work& given = job->work;
+  int able = 0;
+  bool idle = false;
+  for (const auto& keeper : m_keepers) {
+    if (keeper->mode != given.mode || keeper->device != given.device) continue;
+    ++able;
+    idle = idle || keeper->idle;
+  }
+  if (!idle && able < std::max(1, m_options.workersPerMode)) {
     Keeper& keeper = *m_keepers.emplace_back(std::make_unique<Keeper>());
-    keeper.mode = mode;
+    keeper.mode = given.mode;
+    keeper.device = given.device;
     keeper.thread = std::thread([this, &keeper] { keep(keeper); });
   }
   m_changed.notify_all();
@@ -140,20 +145,21 @@ Expected<Message> Engine::run(Work work, const Context& context) {
 
 /// The thread of one worker. The worker starts with its first job and stays, warm, for the next ones.
 void Engine::keep(Keeper& keeper) {
-  while (const std::shared_ptr<Job> job = next(keeper.mode)) {
+  while (const std::shared_ptr<Job> job = next(keeper)) {
     attempt(keeper, *job);
     const std::lock_guard lock(m_mutex);
     keeper.idle = true;
   }
 }
 
-/// The most urgent queued job of a mode, or one that was cancelled before it began; none when the engine ends.
-std::shared_ptr<Engine::Job> Engine::next(const std::string& mode) {
+/// The most urgent queued job for a worker, or one that was cancelled before it began; none when the engine ends.
+std::shared_ptr<Engine::Job> Engine::next(Keeper& keeper) {
   std::unique_lock lock(m_mutex);
   for (;;) {
     std::shared_ptr<Job> best;
     for (const auto& [id, job] : m_jobs) {
-      if (job->work.mode != mode || job->progress.state != State::queued) continue;
+      if (job->progress.state != State::queued) continue;
+      if (job->work.mode != keeper.mode || job->work.device != keeper.device) continue;
       if (!best || (job->cancel && !best->cancel) ||
           (job->cancel == best->cancel && job->work.priority > best->work.priority)) {
         best = job;
@@ -161,8 +167,7 @@ std::shared_ptr<Engine::Job> Engine::next(const std::string& mode) {
     }
     if (best) {
       best->progress.state = State::running;
-      for (const auto& keeper : m_keepers)
-        if (keeper->thread.get_id() == std::this_thread::get_id()) keeper->idle = false;
+      keeper.idle = false;
       return best;
     }
     if (m_ending) return nullptr;

@@ -26,6 +26,7 @@ struct Work {
   nlohmann::json body;
   std::vector<std::shared_ptr<const FileDescriptor>> files;  ///< sent along; kept for a second attempt
   int priority = 0;                                          ///< higher first; equal ones in the order they came
+  std::string device;  ///< what it computes on: each device has workers of its own
 };
 
 enum class State {
@@ -46,7 +47,7 @@ struct Progress {
 
 struct EngineOptions {
   std::filesystem::path program = workerProgram();
-  int workersPerMode = 1;
+  int workersPerMode = 1;    ///< and device
   int threadsPerWorker = 0;  ///< 0: as the environment says
   /// A job that asks neither for cancellation nor reports progress for so long is taken for hung.
   std::chrono::milliseconds silence{std::chrono::minutes(2)};
@@ -84,7 +85,7 @@ class Engine {
   struct Keeper;
 
   void keep(Keeper& keeper);
-  std::shared_ptr<Job> next(const std::string& mode);
+  std::shared_ptr<Job> next(Keeper& keeper);
   void attempt(Keeper& keeper, Job& job);
   Expected<Message> attend(Keeper& keeper, Job& job);
   void listen(Job& job, const nlohmann::json& message);

@@ -36,7 +36,7 @@ Ending detectWith(const std::string& name, const std::shared_ptr<job::Engine>& e
   options.detect.region = detect::Region::whole;
   const auto memory = std::make_shared<const FileDescriptor>(std::move(*job::shareVolume(volume)));
   const study::DetectRequest request{model, std::nullopt, options, {"CT", 1}, job::describeVolume(volume)};
-  const auto answer = engine->run({"detect", study::toJson(request), {memory}, 0}, job::Context());
+  const auto answer = engine->run({"detect", study::toJson(request), {memory}, 0, "auto"}, job::Context());
   if (!answer) return {answer.error().code, detect::Status::failed, answer.error().message, 0};
   const auto result = results::fromJson(answer->body["answer"]);
   if (!result) return {result.error().code, detect::Status::failed, result.error().message, 0};
@@ -89,7 +89,7 @@ TEST_F(IsolatedPlugin, ThatHangsCanBeCancelled) {
   const auto memory = std::make_shared<const FileDescriptor>(std::move(*job::shareVolume(volume)));
   const study::DetectRequest request{model, std::nullopt, {}, {"CT", 1}, job::describeVolume(volume)};
   const auto start = std::chrono::steady_clock::now();
-  const auto answer = engine->run({"detect", study::toJson(request), {memory}, 0}, context);
+  const auto answer = engine->run({"detect", study::toJson(request), {memory}, 0, "auto"}, context);
   user.join();
   EXPECT_LT(std::chrono::steady_clock::now() - start, 500ms + 10 * 500ms);
   ASSERT_FALSE(answer);

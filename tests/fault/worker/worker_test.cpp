@@ -73,7 +73,7 @@ nlohmann::json comparable(const detect::DetectionResult& result) {
   return j;
 }
 
-job::Work loadWork() { return {"parse", study::toJson(study::ScanRequest{shared().path(), best()}), {}, 0}; }
+job::Work loadWork() { return {"parse", study::toJson(study::ScanRequest{shared().path(), best()}), {}, 0, ""}; }
 
 class Worker : public testing::Test {
  protected:

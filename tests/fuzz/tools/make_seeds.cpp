@@ -6,6 +6,8 @@
 
 #include <zip.h>
 
+#include "app/study/requests.h"
+#include "core/job/shared_volume.h"
 #include "core/nn/npy.h"
 #include "io/formats/image_file.h"
 #include "io/results/findings_json.h"
@@ -312,6 +314,29 @@ void writeOnnxSeeds(const fs::path& folder) {
   write("unet", test::residualUNet(2, {1, 1, 16, 16, 16}));
 }
 
+void writeMessageSeeds(const fs::path& folder, const detect::SeriesReference& series) {
+  image::Geometry g;
+  g.size = {5, 4, 3};
+  const auto volume = *image::Volume::create(g, std::vector<int16_t>(60, -900));
+  const nlohmann::json described = job::describeVolume(volume);
+  const study::Selection selection{
+      study::Selection::What::bestOfStudy, "1.2.3", {"CT", {0.3, 2}, {0.3, 5}, {0.3, 5}, {80, 1500}}, true};
+  const std::vector<study::ChosenSeries> chosen = {{0, "1.2.3", "it has the thinnest slices", series}};
+  const study::ModelChoice model{"org.example.model", "/models/a", false, std::string(64, 'a'), {}, 0};
+  const study::DetectRequest detect{model, model, {}, {"CT", 1.5}, described};
+  const std::vector<nlohmann::json> bodies = {
+      study::toJson(study::ScanRequest{"/study", selection}),
+      study::toJson(study::LoadRequest{"/study", "1.2.3", false}),
+      study::toJson(study::LoadAnswer{series, {"CT", 1.5}, {"a remark"}, described}), study::toJson(chosen),
+      study::toJson(detect)};
+  std::string all;
+  for (size_t i = 0; i < bodies.size(); ++i) {
+    writeFile(folder / std::to_string(i), bodies[i].dump());
+    all += nlohmann::json({{"type", "start"}, {"job", i}, {"work", bodies[i]}}).dump() + "\n";
+  }
+  writeFile(folder / "stream", all);
+}
+
 void writeOtherSeeds(const fs::path& folder) {
   writeOnnxSeeds(folder / "onnx");
   fs::create_directories(folder / "npy");
@@ -341,6 +366,7 @@ void writeOtherSeeds(const fs::path& folder) {
   result.findings[1].mask = detect::RunLengthMask{{{100, 5}, {164, 6}}};
   result.geometry = image::Geometry{{64, 64, 20}, {0.7, 0.7, 2.5}, {-20.1, 33.3, -100.25}, {}};
   writeFile(folder / "findings_json" / "two", results::toJson(result).dump());
+  writeMessageSeeds(folder / "worker_messages", result.series);
   writeFile(folder / "csv" / "comma",
             "\xEF\xBB\xBFseriesuid,coordX,note\r\n1.2.3,-4.5e1,\"a \"\"b\"\",\nc\"\r\n\r\n1.2.4,0,\r\n");
   writeFile(folder / "csv" / "tab", "seriesuid\tprobability\n1\t0.999941576\n\"2\"\t .5 \n");

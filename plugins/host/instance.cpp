@@ -31,7 +31,7 @@ class ThreadWatch {
 
   /// Threads that still run. One that was joined may be listed for a moment after it.
   static int leftBehind() {
-    constexpr auto kPatience = std::chrono::seconds(1);
+    constexpr auto kPatience = std::chrono::milliseconds(400);
     const auto start = std::chrono::steady_clock::now();
     int left = count();
     for (; left > 0 && std::chrono::steady_clock::now() - start < kPatience; left = count())

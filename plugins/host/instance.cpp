@@ -60,8 +60,7 @@ Expected<lynceus_status> runGuarded(Library& library, uint32_t model, const lync
   const lynceus_plugin& plugin = library.functions();
   void* instance = nullptr;
   const void* interfaceStruct = nullptr;
-  const auto created =
-      guarded(library, "create", [&] { return plugin.create(model, &host, &instance, &interfaceStruct); });
+  auto created = guarded(library, "create", [&] { return plugin.create(model, &host, &instance, &interfaceStruct); });
   if (!created || *created != LYNCEUS_OK) return created;
   auto status = work(instance, interfaceStruct);
   const auto destroyed = guarded(library, "destroy", [&] { return plugin.destroy(instance), 0; });

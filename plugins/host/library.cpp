@@ -64,7 +64,7 @@ Expected<Description> readDescription(const lynceus_description* from) {
 /// The versions stand where every major version has them; the rest is read only if the major version is ours.
 Expected<void> checkVersion(const lynceus_plugin* from, std::string& abi) {
   constexpr size_t kVersionEnd = offsetof(lynceus_plugin, abi_minor) + sizeof(uint16_t);
-  if (const auto address = checkAddress(from, "what lynceus_plugin_entry returned"); !address) return address;
+  if (auto address = checkAddress(from, "what lynceus_plugin_entry returned"); !address) return address;
   if (from->struct_size < kVersionEnd) {
     return makeError(ErrorCode::badInput, "the struct of the plugin says that it has {} bytes, this struct has {}",
                      from->struct_size, sizeof *from);

@@ -62,6 +62,12 @@ std::string JsonReader::string(const char* key) {
   return {};
 }
 
+bool JsonReader::boolean(const char* key) {
+  const json* value = member(key);
+  if (!value->is_boolean()) fail(key, "must be true or false");
+  return value->is_boolean() && value->get<bool>();
+}
+
 double JsonReader::number(const char* key, double least, double most) {
   const json* value = member(key);
   const double number = value->is_number() ? value->get<double>() : std::nan("");

@@ -32,6 +32,7 @@ class JsonReader {
   const nlohmann::json* member(const char* key);
 
   std::string string(const char* key);
+  bool boolean(const char* key);
   double number(const char* key, double least = std::numeric_limits<double>::lowest(),
                 double most = std::numeric_limits<double>::max());
   int64_t integer(const char* key, int64_t least, int64_t most);

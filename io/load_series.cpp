@@ -140,12 +140,13 @@ Expected<LoadedSeries> finishSeries(const Source& source, size_t index, const im
 }
 
 // Every slice goes straight to its place in the volume.
-Expected<LoadedSeries> loadRegular(const Source& source, size_t index, job::Context& context) {
+Expected<LoadedSeries> loadRegular(const Source& source, size_t index, job::Context& context,
+                                   image::VoxelBuffer::Kind memory) {
   const Series& series = source.series[index];
   const image::Geometry grid = geometryOf(series);
   if (auto fits = checkMemory(series.name(), grid.voxelCount(), sizeof(int16_t)); !fits) return passError(fits);
   const auto sliceVoxels = static_cast<size_t>(grid.offset(0, 0, 1));
-  auto hu = image::VoxelBuffer::allocate(static_cast<size_t>(grid.voxelCount()));
+  auto hu = image::VoxelBuffer::allocate(static_cast<size_t>(grid.voxelCount()), memory);
   if (!hu) return passError(hu);
   SliceReader reader(series.instances, series.instances.size(), context);
   parallelFor(grid.size.z, [&](int64_t z) {
@@ -259,7 +260,8 @@ std::string correctionRemark(const Series& series, const StackPlan& plan, size_t
 }
 
 // Slices that need a shift or an even distance: sheared or resampled onto the grid that holds them all.
-Expected<LoadedSeries> loadCorrected(const Source& source, size_t index, job::Context& context) {
+Expected<LoadedSeries> loadCorrected(const Source& source, size_t index, job::Context& context,
+                                     image::VoxelBuffer::Kind memory) {
   const Series& series = source.series[index];
   const bool tiltOnly = series.report.usable();
   const std::vector<size_t> chosen = oneSliceForEachPlace(series);
@@ -275,7 +277,7 @@ Expected<LoadedSeries> loadCorrected(const Source& source, size_t index, job::Co
   std::vector<int16_t> firstSlice(static_cast<size_t>(slice.size.x) * static_cast<size_t>(slice.size.y));
   const auto head = dicom::readSlicePixels(series.instances[chosen.front()], firstSlice);  // for the padding value
   if (!head) return passError(head);
-  auto hu = image::VoxelBuffer::allocate(static_cast<size_t>(grid.voxelCount()));
+  auto hu = image::VoxelBuffer::allocate(static_cast<size_t>(grid.voxelCount()), memory);
   if (!hu) return passError(hu);
   PlannedStack(*plan, chosen, slice.size.x, slice.size.y, reader).fill(hu->values(), head->paddingHu);
   auto loaded = finishSeries(source, index, grid, std::move(*hu), head->paddingHu, reader);
@@ -295,8 +297,8 @@ Expected<LoadedSeries> loadSeries(const Source& source, size_t index, job::Conte
   if (!series.report.usable() && !accepted) return refuseGeometry(source, series);
   try {
     auto loaded = source.isImageFile        ? loadImageFile(source, index)
-                  : series.report.regular() ? loadRegular(source, index, context)
-                                            : loadCorrected(source, index, context);
+                  : series.report.regular() ? loadRegular(source, index, context, options.memory)
+                                            : loadCorrected(source, index, context, options.memory);
     if (loaded) loaded->remarks.insert(loaded->remarks.begin(), source.remarks.begin(), source.remarks.end());
     return loaded;
   } catch (const std::bad_alloc&) {

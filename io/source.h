@@ -48,6 +48,8 @@ struct LoadOptions {
   /// Load a series with gaps, uneven distances or duplicate slices too: resampled along the slice normal to an even
   /// grid, of duplicates the first taken, each said in the remarks. What no resampling makes a volume stays refused.
   bool acceptGeometry = false;
+  /// Where the voxels of a DICOM series go: shared where they are to cross to another process without a copy.
+  image::VoxelBuffer::Kind memory = image::VoxelBuffer::Kind::own;
 };
 
 /// Decodes one series on all threads. A tilted series is sheared straight and the remarks say so; any other that the

@@ -14,7 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.h"
-#include "app/cli/detect_study.h"
+#include "app/cli/detection.h"
 #include "core/thread_team.h"
 #include "io/formats/image_file.h"
 #include "io/results/findings_json.h"
@@ -25,12 +25,10 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Arguments {
-  std::string folder, output, model;
-  std::string device = "auto", region = "lung", precision = "fp32";
-  std::optional<double> threshold;
+  std::string folder, output;
   int jobs = 1;
-  bool resume = false, tta = false;
-  io::LoadOptions load;
+  bool resume = false;
+  std::shared_ptr<DetectionArguments> detection = std::make_shared<DetectionArguments>();
 };
 
 /// Every folder and every image file directly in `folder` is a study; a folder of loose files is one itself.
@@ -88,17 +86,11 @@ class Journal {
 /// Shared by the jobs of one batch.
 class Batch {
  public:
-  Batch(const Arguments& args, compute::Precision precision, model::Package package,
-        std::shared_ptr<compute::Device> device, std::vector<fs::path> studies)
+  Batch(const Arguments& args, Detection detection, std::vector<fs::path> studies)
       : m_args(args),
-        m_package(std::move(package)),
-        m_device(std::move(device)),
+        m_detection(std::move(detection)),
         m_studies(std::move(studies)),
         m_journal(fs::path(args.output) / "results.jsonl") {
-    m_options.region = args.region == "whole" ? detect::Region::whole : detect::Region::lung;
-    m_options.threshold = args.threshold;
-    m_options.precision = precision;
-    m_options.tta = args.tta;
     if (args.resume) m_finished = m_journal.finishedKeys();
   }
 
@@ -110,9 +102,9 @@ class Batch {
 
  private:
   Expected<void> work(job::Context& context);
-  void detectPath(const fs::path& path, detect::Pipeline& pipeline, job::Context& context);
-  void detectStudy(const io::Source& source, const std::vector<size_t>& members, const std::string& name,
-                   detect::Pipeline& pipeline, job::Context& context);
+  void detectPath(const fs::path& path, study::StudyDetector& detector, job::Context& context);
+  void detectStudy(const study::ChosenSeries& series, const std::string& name, study::StudyDetector& detector,
+                   job::Context& context);
   void record(const std::string& name, const std::string& key, const detect::DetectionResult& result, double seconds);
   void count(const std::string& what) {
     const std::lock_guard lock(m_mutex);
@@ -120,10 +112,8 @@ class Batch {
   }
 
   const Arguments& m_args;
-  model::Package m_package;
-  std::shared_ptr<compute::Device> m_device;
+  Detection m_detection;
   std::vector<fs::path> m_studies;
-  detect::Options m_options;
   Journal m_journal;
   std::set<std::string> m_finished;
   std::mutex m_mutex;
@@ -149,9 +139,8 @@ Expected<void> Batch::run(job::Context& context) {
 }
 
 Expected<void> Batch::work(job::Context& context) {
-  auto pipeline = detect::Pipeline::create(m_package, m_device);
-  if (!pipeline) return passError(pipeline);
-  if (auto fits = checkPrecision(m_args.precision, pipeline->network()); !fits) return fits;
+  const auto detector = makeDetector(m_detection, *m_args.detection);
+  if (!detector) return passError(detector);
   for (;;) {
     fs::path path;
     {
@@ -161,52 +150,49 @@ Expected<void> Batch::work(job::Context& context) {
       context.progress(static_cast<double>(m_done) / static_cast<double>(m_studies.size()), path.filename().string());
     }
     job::Context quiet({}, &context);
-    detectPath(path, *pipeline, quiet);
+    detectPath(path, **detector, quiet);
     const std::lock_guard lock(m_mutex);
     ++m_done;
     context.progress(static_cast<double>(m_done) / static_cast<double>(m_studies.size()), path.filename().string());
   }
 }
 
-void Batch::detectPath(const fs::path& path, detect::Pipeline& pipeline, job::Context& context) {
+void Batch::detectPath(const fs::path& path, study::StudyDetector& detector, job::Context& context) {
   const std::string name = path.filename().string();
-  const auto source = io::openSource(path, context);
-  if (!source) {
+  const study::Selection selection{study::Selection::What::bestOfStudy, "", m_detection.model.input,
+                                   m_detection.options.acceptGeometry};
+  const auto chosen = detector.open(path, selection, context);
+  if (!chosen) {
     if (context.cancelled()) return;
     detect::DetectionResult failed;
-    failed.status = source.error().code == ErrorCode::badInput ? detect::Status::rejectedInput : detect::Status::failed;
-    failed.reason = source.error().message;
+    failed.status = chosen.error().code == ErrorCode::badInput ? detect::Status::rejectedInput : detect::Status::failed;
+    failed.reason = chosen.error().message;
     failed.series.source = path.string();
     return record(name, "", failed, 0);
   }
-  std::map<std::string, std::vector<size_t>> byStudy;
-  for (size_t i = 0; i < source->series.size(); ++i) byStudy[source->series[i].identity.studyUid].push_back(i);
-  for (const auto& [uid, members] : byStudy) {
-    detectStudy(*source, members, byStudy.size() == 1 ? name : name + "/" + uid, pipeline, context);
+  for (const study::ChosenSeries& series : *chosen) {
+    detectStudy(series, chosen->size() == 1 ? name : name + "/" + series.reference.studyUid, detector, context);
   }
 }
 
-void Batch::detectStudy(const io::Source& source, const std::vector<size_t>& members, const std::string& name,
-                        detect::Pipeline& pipeline, job::Context& context) {
+void Batch::detectStudy(const study::ChosenSeries& series, const std::string& name, study::StudyDetector& detector,
+                        job::Context& context) {
   if (context.cancelled()) return;
   const auto start = std::chrono::steady_clock::now();
-  std::vector<const io::dicom::Series*> series;
-  for (const size_t i : members) series.push_back(&source.series[i]);
-  const SeriesChoice choice = chooseForModel(series, m_package.input, m_args.load);
-  const size_t index = members[choice.index];
-  const std::string key = resultKey(io::describeSeries(source, index), m_package, m_options, m_args.load);
+  const std::string key =
+      study::resultKey(series.reference, m_detection.model, m_detection.classifier, m_detection.options);
   const fs::path folder = fs::path(m_args.output) / name;
   std::error_code ignored;
   if (m_finished.contains(key) && fs::exists(folder / "findings.json", ignored)) return count("done before");
 
-  StudyResult study = detectSeries(source, index, pipeline, m_options, m_args.load, context);
+  study::StudyResult found = detector.detect(series, context);
   if (context.cancelled()) return;  // neither done nor failed: the next run takes it
-  if (!choice.why.empty()) study.result.remarks.push_back(choice.why);
-  if (auto written = writeResult(study, folder); !written) {
-    study.result.status = detect::Status::failed;
-    study.result.reason = written.error().message;
+  if (!series.why.empty()) found.result.remarks.push_back(series.why);
+  if (auto written = study::writeResult(found, folder); !written) {
+    found.result.status = detect::Status::failed;
+    found.result.reason = written.error().message;
   }
-  record(name, key, study.result, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  record(name, key, found.result, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 }
 
 void Batch::record(const std::string& name, const std::string& key, const detect::DetectionResult& result,
@@ -235,17 +221,13 @@ std::string Batch::summary() const {
 }
 
 Expected<int> runBatch(const Arguments& args) {
-  const auto precision = parsePrecision(args.precision);
-  if (!precision) return passError(precision);
   auto studies = listStudies(args.folder);
   if (!studies) return passError(studies);
-  if (auto ready = prepareOutputFolder(args.output); !ready) return passError(ready);
-  auto package = model::findPackage(args.model);
-  if (!package) return passError(package);
-  auto device = compute::openDevice(args.device);
-  if (!device) return passError(device);
+  if (auto ready = study::prepareOutputFolder(args.output); !ready) return passError(ready);
+  auto detection = prepareDetection(*args.detection, std::min<int>(args.jobs, static_cast<int>(studies->size())));
+  if (!detection) return passError(detection);
   TerminalContext context("lynceus batch");
-  Batch batch(args, *precision, std::move(*package), std::move(*device), std::move(*studies));
+  Batch batch(args, std::move(*detection), std::move(*studies));
   if (auto done = batch.run(context); !done) return passError(done);
   context.clear();
   fmt::print("{}", batch.summary());
@@ -260,19 +242,10 @@ void addBatch(CLI::App& app, int& exitCode) {
   auto args = std::make_shared<Arguments>();
   command->add_option("folder", args->folder, "each folder or image file in it is a study")->required();
   command->add_option("-o,--output", args->output, "a folder for each study, and results.jsonl")->required();
-  command->add_option("--model", args->model, "id or folder of a model package");
-  command->add_option("--device", args->device, "auto, cpu or reference")->capture_default_str();
-  command->add_option("--precision", args->precision, kPrecisionHelp)->capture_default_str();
-  command->add_option("--region", args->region, "search the lung region or the whole volume")
-      ->check(CLI::IsMember({"lung", "whole"}))
-      ->capture_default_str();
-  command->add_option("--threshold", args->threshold, "report marks from this score")->check(CLI::Range(0.0, 1.0));
-  command->add_flag("--tta", args->tta, kTtaHelp);
-  command->add_flag("--accept-geometry", args->load.acceptGeometry, kAcceptGeometryHelp);
+  addDetectionOptions(*command, args->detection);
   command->add_option("--jobs", args->jobs, "studies at a time, that share the threads; at most one for each thread")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
-  addThreadsOption(*command);
   command->add_flag("--resume", args->resume,
                     "leave out studies that are done with the same images, model and options");
   command->callback([args, &exitCode] {

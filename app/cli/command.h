@@ -28,10 +28,6 @@ enum ExitCode : int {
 inline constexpr const char* kAcceptGeometryHelp =
     "resample series with gaps, uneven distances or duplicate slices instead of refusing them; the result says so";
 
-/// --tta of detect and batch.
-inline constexpr const char* kTtaHelp =
-    "test-time augmentation: the mean over the eight mirror images, at eight times the computation";
-
 /// --precision of detect, batch, run and models check.
 inline constexpr const char* kPrecisionHelp = "fp32, bf16 (where the processor has it), or int8 (a quantized network)";
 /// What the word asks of the device; int8 runs as the quantized network says. An error says why it is no precision.

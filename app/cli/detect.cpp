@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "app/cli/command.h"
-#include "app/cli/detect_study.h"
+#include "app/cli/detection.h"
 #include "app/report/findings_table.h"
 #include "core/evaluate/match.h"
 #include "io/results/findings_json.h"
@@ -13,73 +13,45 @@ namespace lynceus::cli {
 namespace {
 
 struct Arguments {
-  std::string path, output, seriesUid, model, truth;
-  std::string device = "auto", region = "lung", precision = "fp32";
-  bool all = false, tta = false;
-  std::optional<double> threshold;
-  io::LoadOptions load;
+  std::string path, output, seriesUid, truth;
+  bool all = false;
+  std::shared_ptr<DetectionArguments> detection = std::make_shared<DetectionArguments>();
 };
 
-/// Which series of the source to search.
-Expected<std::vector<size_t>> chosenSeries(const io::Source& source, const Arguments& args,
-                                           const model::Package& package) {
-  std::vector<size_t> chosen;
-  if (args.all) {
-    for (size_t i = 0; i < source.series.size(); ++i) chosen.push_back(i);
-    return chosen;
-  }
-  if (!args.seriesUid.empty()) {
-    const auto index = io::chooseSeries(source, args.seriesUid);
-    if (!index) return passError(index);
-    return std::vector<size_t>{*index};
-  }
-  std::vector<const io::dicom::Series*> series;
-  for (const io::dicom::Series& s : source.series) series.push_back(&s);
-  const SeriesChoice choice = chooseForModel(series, package.input, args.load);
-  if (!choice.why.empty()) fmt::print(stderr, "{} (--series or --all to choose otherwise)\n", choice.why);
-  return std::vector<size_t>{choice.index};
+study::Selection selectionOf(const Arguments& args, const study::ModelChoice& model) {
+  using What = study::Selection::What;
+  const What what = args.all ? What::all : args.seriesUid.empty() ? What::best : What::named;
+  return {what, args.seriesUid, model.input, args.detection->acceptGeometry};
 }
 
 Expected<int> detectAll(const Arguments& args) {
-  const auto precision = parsePrecision(args.precision);
-  if (!precision) return passError(precision);
   std::vector<detect::Finding> truth;
   if (!args.truth.empty()) {
     auto known = results::readFindingsJson(args.truth);
     if (!known) return passError(known);
     truth = std::move(known->findings);
   }
-  if (auto ready = prepareOutputFolder(args.output); !ready) return passError(ready);
-  auto package = model::findPackage(args.model);
-  if (!package) return passError(package);
-  auto device = compute::openDevice(args.device);
-  if (!device) return passError(device);
-  auto pipeline = detect::Pipeline::create(*package, std::move(*device));
-  if (!pipeline) return passError(pipeline);
-  if (auto fits = checkPrecision(args.precision, pipeline->network()); !fits) return passError(fits);
+  if (auto ready = study::prepareOutputFolder(args.output); !ready) return passError(ready);
+  const auto detection = prepareDetection(*args.detection, 1);
+  if (!detection) return passError(detection);
+  const auto detector = makeDetector(*detection, *args.detection);
+  if (!detector) return passError(detector);
   TerminalContext context("lynceus detect");
-  const auto source = io::openSource(args.path, context);
-  if (!source) return passError(source);
-  const auto chosen = chosenSeries(*source, args, *package);
+  const auto chosen = (*detector)->open(args.path, selectionOf(args, detection->model), context);
   if (!chosen) return passError(chosen);
-
-  detect::Options options;
-  options.region = args.region == "whole" ? detect::Region::whole : detect::Region::lung;
-  options.threshold = args.threshold;
-  options.precision = *precision;
-  options.tta = args.tta;
   int exitCode = kExitOk;
-  for (const size_t index : *chosen) {
-    const StudyResult study = detectSeries(*source, index, *pipeline, options, args.load, context);
+  for (const study::ChosenSeries& series : *chosen) {
+    if (!series.why.empty()) fmt::print(stderr, "{} (--series or --all to choose otherwise)\n", series.why);
+    const study::StudyResult found = (*detector)->detect(series, context);
     const std::filesystem::path folder =
-        args.all ? std::filesystem::path(args.output) / source->series[index].id() : std::filesystem::path(args.output);
-    if (auto written = writeResult(study, folder); !written) return passError(written);
+        args.all ? std::filesystem::path(args.output) / series.id : std::filesystem::path(args.output);
+    if (auto written = study::writeResult(found, folder); !written) return passError(written);
     context.clear();
-    fmt::print("{}", report::findingsTable(study.result));
-    if (!truth.empty()) fmt::print("\n{}", evaluate::comparisonTable(truth, study.result.findings));
+    fmt::print("{}", report::findingsTable(found.result));
+    if (!truth.empty()) fmt::print("\n{}", evaluate::comparisonTable(truth, found.result.findings));
     fmt::print("written to {}\n", folder.string());
-    if (study.error) fmt::print(stderr, "lynceus: {}\n", study.error->message);
-    if (exitCode == kExitOk) exitCode = exitCodeOf(study);
+    if (found.error) fmt::print(stderr, "lynceus: {}\n", found.error->message);
+    if (exitCode == kExitOk) exitCode = exitCodeOf(found);
   }
   return exitCode;
 }
@@ -93,18 +65,7 @@ void addDetect(CLI::App& app, int& exitCode) {
   command->add_option("-o,--output", args->output, "folder for findings.json and key images")->required();
   command->add_option("--series", args->seriesUid, "Series Instance UID; default: the series that fits the model best");
   command->add_flag("--all", args->all, "every series, each into a folder named by its UID")->excludes("--series");
-  command->add_option("--model", args->model, "id or folder of a model package; see `lynceus models list`");
-  command->add_option("--device", args->device, "auto, cpu, or reference (slow, for checking)")->capture_default_str();
-  command->add_option("--precision", args->precision, kPrecisionHelp)->capture_default_str();
-  command->add_option("--region", args->region, "search the lung region or the whole volume")
-      ->check(CLI::IsMember({"lung", "whole"}))
-      ->capture_default_str();
-  command
-      ->add_option("--threshold", args->threshold, "report marks from this score; default: the model's operating point")
-      ->check(CLI::Range(0.0, 1.0));
-  addThreadsOption(*command);
-  command->add_flag("--tta", args->tta, kTtaHelp);
-  command->add_flag("--accept-geometry", args->load.acceptGeometry, kAcceptGeometryHelp);
+  addDetectionOptions(*command, args->detection);
   command->add_option("--truth", args->truth, "known lesions (truth.json of a phantom): print hits and misses");
   command->callback([args, &exitCode] {
     const auto done = detectAll(*args);

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.h"
-#include "app/cli/detect_study.h"
+#include "app/study/series_choice.h"
 #include "core/model/package.h"
 #include "io/source.h"
 
@@ -80,7 +80,7 @@ using Packages = std::vector<model::Package>;
 
 void printModels(const Series& s, const Packages& packages) {
   for (const model::Package& package : packages) {
-    const std::string why = whyRefused(s, package.input);
+    const std::string why = study::whyRefused(s, package.input);
     printLine("model",
               fmt::format("{} {} {}", package.id, package.version, why.empty() ? "accepts it" : "refuses it: " + why));
   }
@@ -169,7 +169,7 @@ json reportJson(const io::dicom::GeometryReport& report) {
 json modelsJson(const Series& s, const Packages& packages) {
   json models = json::array();
   for (const model::Package& package : packages) {
-    const std::string why = whyRefused(s, package.input);
+    const std::string why = study::whyRefused(s, package.input);
     models.push_back({{"id", package.id}, {"version", package.version}, {"accepts", why.empty()}, {"reason", why}});
   }
   return models;

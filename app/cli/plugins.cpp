@@ -2,7 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "app/cli/command.h"
-#include "plugins/host/library.h"
+#include "app/study/model_choice.h"
 #include "plugins/host/registry.h"
 #include "plugins/host/text.h"
 
@@ -14,13 +14,6 @@ using plugins::Plugin;
 using plugins::PluginFile;
 using plugins::TrustList;
 using plugins::TrustState;
-
-/// What a library says of itself.
-Expected<std::vector<Description>> probe(const std::filesystem::path& file) {
-  const auto library = plugins::Library::open(file);
-  if (!library) return passError(library);
-  return library->models();
-}
 
 const char* wordOf(plugins::Standing standing) {
   switch (standing) {
@@ -108,15 +101,15 @@ void addPlugins(CLI::App& app, int& exitCode) {
   command->require_subcommand(1);
   auto name = std::make_shared<std::string>();
   command->add_subcommand("list", "Every plugin in the plugin folders, and why some are not used")
-      ->callback([&exitCode] { exitCode = list(probe); });
+      ->callback([&exitCode] { exitCode = list(study::probePlugin); });
   CLI::App* trust = command->add_subcommand("trust", "Let programs load this file, as long as it does not change");
   trust->add_option("file", *name, "shared library")->required();
-  trust->callback([name, &exitCode] { exitCode = trustFile(*name, probe); });
+  trust->callback([name, &exitCode] { exitCode = trustFile(*name, study::probePlugin); });
   for (const bool on : {true, false}) {
     CLI::App* change = command->add_subcommand(on ? "enable" : "disable",
                                                on ? "Use a disabled plugin again" : "Keep a plugin, but do not use it");
     change->add_option("plugin", *name, "id of a model, or file")->required();
-    change->callback([name, on, &exitCode] { exitCode = enable(*name, on, probe); });
+    change->callback([name, on, &exitCode] { exitCode = enable(*name, on, study::probePlugin); });
   }
 }
 

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.h"
-#include "app/cli/detect_study.h"
+#include "app/study/series_choice.h"
 #include "core/atomic_file.h"
 #include "core/detect/agreement.h"
 #include "core/detect/pipeline.h"
@@ -74,9 +74,9 @@ Expected<nn::Sample> readSample(const std::string& argument, const nn::Graph& gr
 Expected<image::Volume> loadVolume(const std::string& path, const model::Package& package, job::Context& context) {
   const auto source = io::openSource(path, context);
   if (!source) return passError(source);
-  std::vector<const io::dicom::Series*> series;
-  for (const io::dicom::Series& s : source->series) series.push_back(&s);
-  const auto loaded = io::loadSeries(*source, chooseForModel(series, package.input, {}).index, context);
+  const auto chosen = study::chooseSeries(*source, {study::Selection::What::best, "", package.input, false});
+  if (!chosen) return passError(chosen);
+  const auto loaded = io::loadSeries(*source, chosen->front().index, context);
   if (!loaded) return passError(loaded);
   return loaded->volume;
 }

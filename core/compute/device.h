@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/job/context.h"
 #include "core/nn/graph.h"
 #include "core/nn/tensor.h"
 
@@ -44,8 +45,11 @@ class Executable {
  public:
   virtual ~Executable() = default;
   /// @param inputs  one tensor for each graph input, in the graph's order, of the shapes given to compile().
-  /// @return one tensor for each graph output, in the graph's order. The same input gives the same bits.
-  virtual Expected<std::vector<nn::Tensor>> run(const std::vector<nn::Tensor>& inputs) = 0;
+  /// @param context  asked before each step of the network.
+  /// @return one tensor for each graph output, in the graph's order, or ErrorCode::cancelled. The same input gives the
+  /// same bits.
+  virtual Expected<std::vector<nn::Tensor>> run(const std::vector<nn::Tensor>& inputs,
+                                                const job::Context& context = {}) = 0;
   virtual ExecutableReport report() const = 0;
 };
 

@@ -20,14 +20,14 @@ Expected<Network> Network::read(const std::filesystem::path& file) {
 }
 
 Expected<std::vector<nn::NamedTensor>> Network::run(compute::Device& device, nn::Tensor input,
-                                                    compute::Precision precision) {
+                                                    compute::Precision precision, const job::Context& context) {
   std::vector<nn::Tensor> inputs;
   inputs.push_back(std::move(input));
-  return run(device, inputs, precision);
+  return run(device, inputs, precision, context);
 }
 
 Expected<std::vector<nn::NamedTensor>> Network::run(compute::Device& device, const std::vector<nn::Tensor>& inputs,
-                                                    compute::Precision precision) {
+                                                    compute::Precision precision, const job::Context& context) {
   if (inputs.size() != m_graph.inputs.size())
     return makeError(ErrorCode::wrongUse, "the network takes {} inputs, not {}", m_graph.inputs.size(), inputs.size());
   std::vector<nn::Shape> shapes;
@@ -42,7 +42,7 @@ Expected<std::vector<nn::NamedTensor>> Network::run(compute::Device& device, con
     m_compiledFor = std::move(shapes);
     m_compiledIn = precision;
   }
-  auto tensors = m_executable->run(inputs);
+  auto tensors = m_executable->run(inputs, context);
   if (!tensors) return passError(tensors);
   std::vector<nn::NamedTensor> outputs;
   for (size_t o = 0; o < tensors->size(); ++o) outputs.push_back({m_graph.outputs[o].name, std::move((*tensors)[o])});

@@ -20,11 +20,13 @@ class Network {
 
   const nn::Graph& graph() const { return m_graph; }
 
-  /// All outputs by name, in the graph's order. The device must be the same each time and outlive this.
-  Expected<std::vector<nn::NamedTensor>> run(compute::Device& device, nn::Tensor input, compute::Precision precision);
+  /// All outputs by name, in the graph's order, or ErrorCode::cancelled. The device must be the same each time and
+  /// outlive this.
+  Expected<std::vector<nn::NamedTensor>> run(compute::Device& device, nn::Tensor input, compute::Precision precision,
+                                             const job::Context& context);
   /// @param inputs  in the graph's order.
   Expected<std::vector<nn::NamedTensor>> run(compute::Device& device, const std::vector<nn::Tensor>& inputs,
-                                             compute::Precision precision);
+                                             compute::Precision precision, const job::Context& context);
 
  private:
   explicit Network(nn::Graph graph) : m_graph(std::move(graph)) {}

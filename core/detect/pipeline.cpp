@@ -116,7 +116,7 @@ Expected<TileOutputs> Pipeline::runTile(const nn::Tensor& tile, const Options& o
     if (context.cancelled()) return wasCancelled();
     nn::Tensor input = tile;
     mirror(input, image);
-    auto outputs = m_network.run(*m_device, std::move(input), options.precision);
+    auto outputs = m_network.run(*m_device, std::move(input), options.precision, context);
     if (!outputs) return passError(outputs);
     if (auto back = mirrorBack(*outputs, image, m_package.output, size); !back) return passError(back);
     if (image == 0)

@@ -104,7 +104,7 @@ Expected<void> classify(Network& network, compute::Device& device, const Volume&
     });
     for (const Expected<void>& one : cropped)
       if (!one) return one;
-    const auto outputs = network.run(device, std::move(batch), precision);
+    const auto outputs = network.run(device, std::move(batch), precision, context);
     if (!outputs) return passError(outputs);
     if (outputs->size() != 1 || !outputs->front().tensor.isFloat() ||
         outputs->front().tensor.shape != nn::Shape{kBatch, 2}) {

@@ -4,22 +4,23 @@ namespace lynceus::image {
 
 Expected<Volume> Volume::create(const Geometry& geometry, std::vector<int16_t> hu, int16_t paddingHu) {
   const auto memory = std::make_shared<const std::vector<int16_t>>(std::move(hu));
-  return share(geometry, memory, *memory, paddingHu);
+  return share(geometry, memory, *memory, paddingHu, -1);
 }
 
 Expected<Volume> Volume::create(const Geometry& geometry, VoxelBuffer hu, int16_t paddingHu) {
   const std::span<const int16_t> values = hu.values();
-  return share(geometry, std::move(hu).share(), values, paddingHu);
+  const int file = hu.file();
+  return share(geometry, std::move(hu).share(), values, paddingHu, file);
 }
 
 Expected<Volume> Volume::share(const Geometry& geometry, std::shared_ptr<const void> memory,
-                               std::span<const int16_t> hu, int16_t paddingHu) {
+                               std::span<const int16_t> hu, int16_t paddingHu, int memoryFile) {
   if (auto checked = geometry.check(); !checked) return passError(checked);
   if (static_cast<int64_t>(hu.size()) != geometry.voxelCount()) {
     return makeError(ErrorCode::badInput, "the volume has {} values but its size {} x {} x {} needs {}", hu.size(),
                      geometry.size.x, geometry.size.y, geometry.size.z, geometry.voxelCount());
   }
-  return Volume(std::make_shared<const Data>(Data{geometry, std::move(memory), hu, paddingHu}));
+  return Volume(std::make_shared<const Data>(Data{geometry, std::move(memory), hu, paddingHu, memoryFile}));
 }
 
 float Volume::sampleAt(const Point3& pointMm) const {

@@ -43,6 +43,8 @@ class Volume {
   const Geometry& geometry() const { return m_data->geometry; }
   std::span<const int16_t> hu() const { return m_data->hu; }
   int16_t paddingHu() const { return m_data->paddingHu; }
+  /// The file that the voxels lie in, where another process may map them (see VoxelBuffer::Kind); -1: none.
+  int memoryFile() const { return m_data->memoryFile; }
   int16_t at(int x, int y, int z) const { return m_data->hu[static_cast<size_t>(m_data->geometry.offset(x, y, z))]; }
 
   /// Trilinear value in HU at a patient point (LPS, mm). Outside the grid's voxel centres: kAirHu.
@@ -54,9 +56,10 @@ class Volume {
     std::shared_ptr<const void> memory;
     std::span<const int16_t> hu;
     int16_t paddingHu;
+    int memoryFile;
   };
   static Expected<Volume> share(const Geometry& geometry, std::shared_ptr<const void> memory,
-                                std::span<const int16_t> hu, int16_t paddingHu);
+                                std::span<const int16_t> hu, int16_t paddingHu, int memoryFile);
   explicit Volume(std::shared_ptr<const Data> data) : m_data(std::move(data)) {}
   std::shared_ptr<const Data> m_data;
 };

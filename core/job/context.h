@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <string_view>
 #include <utility>
@@ -25,7 +26,12 @@ class Context {
   }
   void cancel() { m_cancelled = true; }
   /// Work polls this at least every 100 ms and returns ErrorCode::cancelled when it is true.
-  bool cancelled() const { return m_cancelled || (m_parent && m_parent->cancelled()); }
+  bool cancelled() const {
+    m_polls.fetch_add(1, std::memory_order_relaxed);
+    return m_cancelled || (m_parent && m_parent->cancelled());
+  }
+  /// How often work has asked, this context's parts included: while the number grows, the work is alive. Any thread.
+  uint64_t polls() const { return m_polls.load(std::memory_order_relaxed); }
 
   /// For a step of the work: its 0..1 becomes from..to of this one.
   Context part(double from, double to) const {
@@ -36,6 +42,7 @@ class Context {
   ProgressSink m_sink;
   const Context* m_parent = nullptr;
   std::atomic<bool> m_cancelled = false;
+  mutable std::atomic<uint64_t> m_polls = 0;
 };
 
 }  // namespace lynceus::job

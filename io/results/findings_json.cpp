@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/atomic_file.h"
+#include "core/image/geometry_json.h"
 #include "core/json_reader.h"
 #include "core/version.h"
 
@@ -20,7 +21,6 @@ using detect::ReviewState;
 using detect::RunLengthMask;
 using detect::Status;
 using image::Geometry;
-using image::Vec3;
 using nlohmann::json;
 
 template <class Enum>
@@ -43,15 +43,6 @@ const char* nameOf(Enum value, const std::array<Name<Enum>, N>& names) {
   return "";
 }
 
-json vector(const Vec3& v) { return json::array({v.x, v.y, v.z}); }
-
-json geometryJson(const Geometry& g) {
-  return {{"size", {g.size.x, g.size.y, g.size.z}},
-          {"spacingMm", vector(g.spacingMm)},
-          {"originMm", vector(g.originMm)},
-          {"direction", {vector(g.direction[0]), vector(g.direction[1]), vector(g.direction[2])}}};
-}
-
 json maskJson(const RunLengthMask& mask) {
   json runs = json::array();
   for (const RunLengthMask::Run& run : mask.runs) runs.push_back({run.offset, run.length});
@@ -61,8 +52,8 @@ json maskJson(const RunLengthMask& mask) {
 json findingJson(const Finding& f) {
   json out = {{"id", f.id},
               {"kind", f.kind},
-              {"centerMm", vector(f.centerMm)},
-              {"boxMm", {{"min", vector(f.boxMm.min)}, {"max", vector(f.boxMm.max)}}},
+              {"centerMm", image::toJson(f.centerMm)},
+              {"boxMm", {{"min", image::toJson(f.boxMm.min)}, {"max", image::toJson(f.boxMm.max)}}},
               {"estimatedDiameterMm", f.estimatedDiameterMm},
               {"score", f.score},
               {"rawScore", f.rawScore},
@@ -82,8 +73,8 @@ json findingJson(const Finding& f) {
   out["volumeMm3"] = m.volumeMm3;
   out["meanHu"] = m.meanHu;
   out["sdHu"] = m.sdHu;
-  out["longAxisEndsMm"] = {vector(m.longAxisEndsMm[0]), vector(m.longAxisEndsMm[1])};
-  out["shortAxisEndsMm"] = {vector(m.shortAxisEndsMm[0]), vector(m.shortAxisEndsMm[1])};
+  out["longAxisEndsMm"] = {image::toJson(m.longAxisEndsMm[0]), image::toJson(m.longAxisEndsMm[1])};
+  out["shortAxisEndsMm"] = {image::toJson(m.shortAxisEndsMm[0]), image::toJson(m.shortAxisEndsMm[1])};
   out["maskAlgorithm"] = m.algorithm;
   return out;
 }
@@ -98,22 +89,6 @@ Enum readName(JsonReader& in, const char* key, const std::array<Name<Enum>, N>& 
   }
   in.fail(key, fmt::format("must be one of {}", allowed));
   return names[0].value;
-}
-
-Geometry readGeometry(JsonReader in) {
-  Geometry g;
-  const auto size = in.integers(in.member("size"), "size", 3, 1, std::numeric_limits<int>::max());
-  g.spacingMm = in.vector("spacingMm");
-  g.originMm = in.vector("originMm");
-  const auto axes = in.vectors("direction", 3);
-  if (in.failed()) return {};
-  g.size = {static_cast<int>(size[0]), static_cast<int>(size[1]), static_cast<int>(size[2])};
-  g.direction = {axes[0], axes[1], axes[2]};
-  if (const auto checked = g.check(); !checked) in.fail("", checked.error().message);
-  // Offsets into the volume stay far from overflow.
-  constexpr double kMostVoxels = 1e12;
-  if (double(g.size.x) * g.size.y * g.size.z > kMostVoxels) in.fail("size", "has more than 1e12 voxels");
-  return g;
 }
 
 RunLengthMask readMask(JsonReader& in, const json& runs, const std::optional<Geometry>& geometry) {
@@ -248,10 +223,28 @@ std::string print(const json& value, int depth = 0) {
 
 std::string_view statusName(Status status) { return nameOf(status, kStatusNames); }
 
+json seriesToJson(const detect::SeriesReference& s) {
+  return {{"source", s.source},
+          {"studyUid", s.studyUid},
+          {"seriesUid", s.seriesUid},
+          {"seriesDescription", s.seriesDescription},
+          {"patientId", s.patientId},
+          {"patientName", s.patientName},
+          {"patientBirthDate", s.patientBirthDate},
+          {"instancesSha256", s.instancesSha256},
+          {"instanceCount", s.instanceCount}};
+}
+
+Expected<detect::SeriesReference> seriesFromJson(const json& object) {
+  std::optional<Error> error;
+  detect::SeriesReference series = readSeries(JsonReader(object, "series", error));
+  if (error) return tl::make_unexpected(*error);
+  return series;
+}
+
 json toJson(const DetectionResult& r) {
   json findings = json::array();
   for (const Finding& f : r.findings) findings.push_back(findingJson(f));
-  const detect::SeriesReference& s = r.series;
   const detect::Provenance& p = r.provenance;
   return {{"schemaVersion", kFindingsSchemaVersion},
           {"status", statusName(r.status)},
@@ -259,17 +252,8 @@ json toJson(const DetectionResult& r) {
           {"remarks", r.remarks},
           {"coordinateSystem", "LPS"},
           {"units", {{"length", "mm"}, {"volume", "mm3"}, {"density", "HU"}, {"time", "ms"}}},
-          {"series",
-           {{"source", s.source},
-            {"studyUid", s.studyUid},
-            {"seriesUid", s.seriesUid},
-            {"seriesDescription", s.seriesDescription},
-            {"patientId", s.patientId},
-            {"patientName", s.patientName},
-            {"patientBirthDate", s.patientBirthDate},
-            {"instancesSha256", s.instancesSha256},
-            {"instanceCount", s.instanceCount}}},
-          {"geometry", r.geometry ? geometryJson(*r.geometry) : json()},
+          {"series", seriesToJson(r.series)},
+          {"geometry", r.geometry ? image::toJson(*r.geometry) : json()},
           {"model",
            {{"id", p.modelId},
             {"version", p.modelVersion},
@@ -297,7 +281,7 @@ Expected<DetectionResult> fromJson(const json& document) {
   if (top.has("coordinateSystem") && top.string("coordinateSystem") != "LPS")
     top.fail("coordinateSystem", "must be LPS");
   r.series = readSeries(top.object("series"));
-  if (!top.member("geometry")->is_null()) r.geometry = readGeometry(top.object("geometry"));
+  if (!top.member("geometry")->is_null()) r.geometry = image::readGeometry(top.object("geometry"));
   r.provenance = readProvenance(top);
   r.timingsMs = top.object("timingsMs").numbers();
   for (JsonReader& finding : top.objects("findings")) {

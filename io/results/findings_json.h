@@ -15,6 +15,10 @@ namespace lynceus::results {
 /// "succeeded", "partial", "rejectedInput" or "failed".
 std::string_view statusName(detect::Status status);
 
+/// What a result says of the series, and back. The reader takes anything.
+nlohmann::json seriesToJson(const detect::SeriesReference& series);
+Expected<detect::SeriesReference> seriesFromJson(const nlohmann::json& object);
+
 /// Positions are LPS in mm; what needs a mask (diameterMm, volumeMm3, …) is null where there is none.
 nlohmann::json toJson(const detect::DetectionResult& result);
 

@@ -117,7 +117,7 @@ Expected<lynceus_network*> Networks::open(std::string_view file) {
 }
 
 Expected<const std::vector<lynceus_tensor>*> Networks::run(const lynceus_network* network, const lynceus_tensor* inputs,
-                                                           uint32_t count) {
+                                                           uint32_t count, const job::Context& context) {
   const auto known =
       std::find_if(m_networks.begin(), m_networks.end(), [&](const auto& one) { return one.get() == network; });
   if (known == m_networks.end())
@@ -128,7 +128,7 @@ Expected<const std::vector<lynceus_tensor>*> Networks::run(const lynceus_network
   if (!tensors) return fail(tensors.error());
   own.views.clear();
   own.outputs.clear();
-  auto outputs = own.network.run(*m_device, *tensors, m_precision);
+  auto outputs = own.network.run(*m_device, *tensors, m_precision, context);
   if (!outputs) return fail(outputs.error());
   own.outputs = std::move(*outputs);
   for (nn::NamedTensor& output : own.outputs) {

@@ -27,7 +27,7 @@ class Networks {
   /// @return all outputs as floats in the graph's order, valid until the next run of the same network. An error for a
   /// network that is none of these, and for inputs that are not the network's.
   Expected<const std::vector<lynceus_tensor>*> run(const lynceus_network* network, const lynceus_tensor* inputs,
-                                                   uint32_t count);
+                                                   uint32_t count, const job::Context& context);
 
  private:
   std::filesystem::path m_folder;

@@ -162,7 +162,7 @@ lynceus_status Services::runNetwork(const lynceus_network* network, const lynceu
                                     const lynceus_tensor** outputs, uint32_t* outputCount) {
   if (!onWorker("network_run")) return LYNCEUS_FAILED;
   if (!outputs || !outputCount) return fail("network_run", {ErrorCode::wrongUse, "an argument is a null pointer"});
-  const auto views = m_networks.run(network, inputs, count);
+  const auto views = m_networks.run(network, inputs, count, *m_context);
   if (!views) return fail("network_run", views.error());
   *outputs = (*views)->data();
   *outputCount = static_cast<uint32_t>((*views)->size());

@@ -98,6 +98,10 @@ class SmallDetector {
         side, candidates, slope);
     return *this;
   }
+  SmallDetector& mostFindings(int count) {
+    m_output = fmt::format("maxFindings = {}\n", count);
+    return *this;
+  }
   /// Written by now; gone with this.
   std::string folder() const { return package().folder.string(); }
   model::Package package() const {
@@ -118,7 +122,7 @@ windowHu = [-1000, 0]
 [output]
 coding = "heat-map"
 threshold = 0.01
-)" << m_tables << "[sha256]\n" << m_hashes;
+)" << m_output << m_tables << "[sha256]\n" << m_hashes;
     auto package = model::readPackage(m_folder.path());
     if (!package) throw std::runtime_error(package.error().message);
     return std::move(*package);
@@ -138,7 +142,7 @@ threshold = 0.01
   }
 
   TemporaryFolder m_folder;
-  std::string m_tables, m_hashes;
+  std::string m_output, m_tables, m_hashes;
 };
 
 /// Where a blob lies (continuous index) and by how much it is denser than what surrounds it.

@@ -146,10 +146,10 @@ void CpuExecutable::describeSteps() {
   }
 }
 
-Expected<std::vector<Tensor>> CpuExecutable::run(const std::vector<Tensor>& inputs) {
+Expected<std::vector<Tensor>> CpuExecutable::run(const std::vector<Tensor>& inputs, const job::Context& context) {
   if (auto ok = checkRunInputs(graph(), inputs); !ok) return passError(ok);
   try {
-    return runSteps(inputs);
+    return runSteps(inputs, context);
   } catch (const std::bad_alloc&) {
     return makeError(ErrorCode::resource, "not enough memory to run the network: use smaller tiles");
   } catch (const dnnl::error& e) {
@@ -168,8 +168,9 @@ const void* CpuExecutable::address(const std::string& name, const std::vector<Te
   return inputs[it->second.index].bytes();
 }
 
-std::vector<Tensor> CpuExecutable::runSteps(const std::vector<Tensor>& inputs) {
+Expected<std::vector<Tensor>> CpuExecutable::runSteps(const std::vector<Tensor>& inputs, const job::Context& context) {
   for (size_t i = 0; i < m_steps.size(); ++i) {
+    if (context.cancelled()) return makeError(ErrorCode::cancelled, "stopped while a network ran");
     const Node& node = graph().nodes[i];
     Arguments arguments{{}, {}, arenaAt(m_scratch[i]), m_stream};
     for (const std::string& name : node.inputs) arguments.inputs.push_back(address(name, inputs));

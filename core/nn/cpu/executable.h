@@ -13,7 +13,7 @@ class CpuExecutable : public compute::Executable {
   /// @return an error that names each node that cannot run.
   static Expected<std::unique_ptr<CpuExecutable>> create(ResolvedGraph resolved, bool reuseMemory);
 
-  Expected<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) override;
+  Expected<std::vector<Tensor>> run(const std::vector<Tensor>& inputs, const job::Context& context) override;
   compute::ExecutableReport report() const override { return m_report; }
 
  private:
@@ -32,7 +32,7 @@ class CpuExecutable : public compute::Executable {
   void describeSteps();
   const void* address(const std::string& name, const std::vector<Tensor>& inputs) const;
   void* arenaAt(size_t offset) const { return static_cast<std::byte*>(m_arena.get()) + offset; }
-  std::vector<Tensor> runSteps(const std::vector<Tensor>& inputs);
+  Expected<std::vector<Tensor>> runSteps(const std::vector<Tensor>& inputs, const job::Context& context);
   Tensor fetch(const ValueInfo& output, const std::vector<Tensor>& inputs) const;
   const Graph& graph() const { return m_resolved.graph; }
 

@@ -17,10 +17,10 @@ class ReferenceExecutable : public compute::Executable {
  public:
   explicit ReferenceExecutable(ResolvedGraph graph) : m_resolved(std::move(graph)), m_uses(m_resolved.graph) {}
 
-  Expected<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) override {
+  Expected<std::vector<Tensor>> run(const std::vector<Tensor>& inputs, const job::Context& context) override {
     if (auto ok = checkRunInputs(m_resolved.graph, inputs); !ok) return passError(ok);
     try {
-      return runNodes(inputs);
+      return runNodes(inputs, context);
     } catch (const std::bad_alloc&) {
       return makeError(ErrorCode::resource, "not enough memory to run the network: use smaller tiles");
     }
@@ -51,12 +51,13 @@ class ReferenceExecutable : public compute::Executable {
  private:
   const std::vector<Node>& nodes() const { return m_resolved.graph.nodes; }
 
-  std::vector<Tensor> runNodes(const std::vector<Tensor>& inputs) const {
+  Expected<std::vector<Tensor>> runNodes(const std::vector<Tensor>& inputs, const job::Context& context) const {
     std::map<std::string, Tensor> computed;
     std::map<std::string, const Tensor*> values;
     for (const auto& [name, tensor] : m_resolved.graph.constants) values[name] = &tensor;
     for (size_t i = 0; i < inputs.size(); ++i) values[m_resolved.graph.inputs[i].name] = &inputs[i];
     for (size_t i = 0; i < nodes().size(); ++i) {
+      if (context.cancelled()) return makeError(ErrorCode::cancelled, "stopped while a network ran");
       runNode(nodes()[i], values, computed);
       for (const std::string& name : nodes()[i].inputs)
         if (m_uses.lastReader(name) == i) computed.erase(name);

@@ -4,6 +4,7 @@
 #include "app/cli/command.h"
 #include "app/study/model_choice.h"
 #include "plugins/host/registry.h"
+#include "plugins/host/text.h"
 
 namespace lynceus::cli {
 namespace {
@@ -36,7 +37,7 @@ int list(const plugins::Probe& probePlugin) {
   for (const Plugin& plugin : probePlugins(findPluginFiles(plugins::pluginFolders(), *trust), probePlugin)) {
     print(plugin.file, plugin.models);
     if (!plugin.problem.empty()) {
-      fmt::print("{:<28} {:<10} {:<22} {:<11} {}\n", plugin.file.path.filename().string(), "", "",
+      fmt::print("{:<28} {:<10} {:<22} {:<11} {}\n", plugins::logLine(plugin.file.path.filename().c_str()), "", "",
                  wordOf(plugin.file.standing), plugin.problem);
     }
   }

@@ -231,7 +231,7 @@ Expected<void> classify(Library& library, const std::string& modelId, const imag
     return makeError(ErrorCode::wrongUse, "the model {} is no classifier: it is a {}", model.id, model.interfaceId);
   if (DetectionResult gate; !detect::admit(model.input, volume, facts, gate))
     return makeError(ErrorCode::badInput, "{}", gate.reason);
-  if (const auto checked = checkCandidates(model, result.findings); !checked) return checked;
+  if (auto checked = checkCandidates(model, result.findings); !checked) return checked;
 
   const job::Context working = context.part(0, 1);
   const auto services = makeServices(library, model, volume.geometry(), options, resources, working);

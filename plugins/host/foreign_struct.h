@@ -19,20 +19,20 @@ inline constexpr size_t kLargestStruct = 65536;
 
 /// Bytes of a struct in version 1.0, up to the end of its last member: later versions are never shorter.
 template <class T>
-inline constexpr size_t kSizeIn1_0 = 0;
+inline constexpr size_t kFirstSize = 0;
 template <>
-inline constexpr size_t kSizeIn1_0<lynceus_plugin> = offsetof(lynceus_plugin, destroy) + sizeof(void (*)(void*));
+inline constexpr size_t kFirstSize<lynceus_plugin> = offsetof(lynceus_plugin, destroy) + sizeof(void (*)(void*));
 template <>
-inline constexpr size_t kSizeIn1_0<lynceus_description> = offsetof(lynceus_description, coverage_mm) +
+inline constexpr size_t kFirstSize<lynceus_description> = offsetof(lynceus_description, coverage_mm) +
                                                           2 * sizeof(double);
 template <>
-inline constexpr size_t kSizeIn1_0<lynceus_detector> = sizeof(lynceus_detector);
+inline constexpr size_t kFirstSize<lynceus_detector> = sizeof(lynceus_detector);
 template <>
-inline constexpr size_t kSizeIn1_0<lynceus_classifier> = sizeof(lynceus_classifier);
+inline constexpr size_t kFirstSize<lynceus_classifier> = sizeof(lynceus_classifier);
 template <>
-inline constexpr size_t kSizeIn1_0<lynceus_finding> = offsetof(lynceus_finding, kind) + sizeof(const char*);
+inline constexpr size_t kFirstSize<lynceus_finding> = offsetof(lynceus_finding, kind) + sizeof(const char*);
 template <>
-inline constexpr size_t kSizeIn1_0<lynceus_tensor> = offsetof(lynceus_tensor, rank) + sizeof(uint32_t);
+inline constexpr size_t kFirstSize<lynceus_tensor> = offsetof(lynceus_tensor, rank) + sizeof(uint32_t);
 
 /// Structs that stand in arrays: their size is the stride, so it never changes within a major version.
 template <class T>
@@ -52,7 +52,7 @@ template <class T>
 Expected<T> copyStruct(const T* from, std::string_view what) {
   if (const auto address = checkAddress(from, what); !address) return passError(address);
   const size_t size = from->struct_size;
-  if (size < kSizeIn1_0<T> || size > kLargestStruct || (kInArrays<T> && size != sizeof(T)))
+  if (size < kFirstSize<T> || size > kLargestStruct || (kInArrays<T> && size != sizeof(T)))
     return makeError(ErrorCode::badInput, "{} says that it has {} bytes, this struct has {}", what, size, sizeof(T));
   T copy{};
   std::memcpy(&copy, from, std::min(size, sizeof copy));

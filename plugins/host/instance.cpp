@@ -31,7 +31,7 @@ class ThreadWatch {
 
   /// Threads that still run. One that was joined may be listed for a moment after it.
   static int leftBehind() {
-    constexpr auto kPatience = std::chrono::seconds(1);
+    constexpr auto kPatience = std::chrono::milliseconds(400);
     const auto start = std::chrono::steady_clock::now();
     int left = count();
     for (; left > 0 && std::chrono::steady_clock::now() - start < kPatience; left = count())
@@ -60,8 +60,7 @@ Expected<lynceus_status> runGuarded(Library& library, uint32_t model, const lync
   const lynceus_plugin& plugin = library.functions();
   void* instance = nullptr;
   const void* interfaceStruct = nullptr;
-  const auto created =
-      guarded(library, "create", [&] { return plugin.create(model, &host, &instance, &interfaceStruct); });
+  auto created = guarded(library, "create", [&] { return plugin.create(model, &host, &instance, &interfaceStruct); });
   if (!created || *created != LYNCEUS_OK) return created;
   auto status = work(instance, interfaceStruct);
   const auto destroyed = guarded(library, "destroy", [&] { return plugin.destroy(instance), 0; });

@@ -8,9 +8,8 @@ namespace lynceus::plugins {
 void* JobMemory::allocate(size_t bytes) noexcept {
   constexpr size_t kAlignment = 64;
   const std::lock_guard lock(m_mutex);
-  if (bytes > m_limit || m_limit - bytes < kAlignment) return nullptr;
-  const size_t rounded = bytes == 0 ? kAlignment : (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  if (rounded > m_limit - m_used) return nullptr;
+  const size_t rounded = bytes == 0 ? kAlignment : bytes + (kAlignment - bytes % kAlignment) % kAlignment;
+  if (rounded < bytes || rounded > m_limit - m_used) return nullptr;
   void* memory = std::aligned_alloc(kAlignment, rounded);
   if (!memory) return nullptr;
   try {

@@ -1,6 +1,8 @@
 #include "plugins/host/library.h"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 
 #include <dlfcn.h>
 #include <lynceus/plugin.h>
@@ -62,7 +64,7 @@ Expected<Description> readDescription(const lynceus_description* from) {
 /// The versions stand where every major version has them; the rest is read only if the major version is ours.
 Expected<void> checkVersion(const lynceus_plugin* from, std::string& abi) {
   constexpr size_t kVersionEnd = offsetof(lynceus_plugin, abi_minor) + sizeof(uint16_t);
-  if (const auto address = checkAddress(from, "what lynceus_plugin_entry returned"); !address) return address;
+  if (auto address = checkAddress(from, "what lynceus_plugin_entry returned"); !address) return address;
   if (from->struct_size < kVersionEnd) {
     return makeError(ErrorCode::badInput, "the struct of the plugin says that it has {} bytes, this struct has {}",
                      from->struct_size, sizeof *from);
@@ -87,6 +89,25 @@ Expected<lynceus_plugin> checkFunctions(const lynceus_plugin* from) {
   return functions;
 }
 
+/// Loads the file. The system gives what it has loaded from a path again, whatever lies there by now: that would run
+/// other code than the hash says.
+Expected<std::shared_ptr<void>> load(const fs::path& file, const std::string& hash) {
+  static std::mutex mutex;
+  static std::map<fs::path, std::string> hashes;
+  const std::lock_guard lock(mutex);
+  if (void* before = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD)) {
+    dlclose(before);
+    if (hashes[file] != hash) {
+      return makeError(ErrorCode::resource, "{}: another version of this file is loaded: start the program again",
+                       file.string());
+    }
+  }
+  void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle) return makeError(ErrorCode::badInput, "{}: cannot be loaded: {}", file.string(), logLine(dlerror()));
+  hashes[file] = hash;
+  return std::shared_ptr<void>(handle, [](void* h) { dlclose(h); });
+}
+
 }  // namespace
 
 Expected<Library> Library::open(const fs::path& file, const std::string& trustedSha256) {
@@ -104,10 +125,11 @@ Expected<Library> Library::open(const fs::path& file, const std::string& trusted
                      "again",
                      file.string(), *hash, trustedSha256);
   }
-  void* handle = dlopen(library.m_file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle) return makeError(ErrorCode::badInput, "{}: cannot be loaded: {}", file.string(), logLine(dlerror()));
-  library.m_handle = std::shared_ptr<void>(handle, [](void* h) { dlclose(h); });
-  const auto entry = reinterpret_cast<decltype(&lynceus_plugin_entry)>(dlsym(handle, "lynceus_plugin_entry"));
+  auto handle = load(library.m_file, library.m_sha256);
+  if (!handle) return passError(handle);
+  library.m_handle = std::move(*handle);
+  const auto entry =
+      reinterpret_cast<decltype(&lynceus_plugin_entry)>(dlsym(library.m_handle.get(), "lynceus_plugin_entry"));
   if (!entry) {
     return makeError(ErrorCode::badInput, "{}: is no plugin: it exports no function lynceus_plugin_entry",
                      file.string());

@@ -7,10 +7,12 @@
 #include "plugins/host/text.h"
 
 struct lynceus_network {
+  lynceus_network(std::string name, lynceus::detect::Network read) : file(std::move(name)), network(std::move(read)) {}
+
   std::string file;
   lynceus::detect::Network network;
-  std::vector<lynceus::nn::NamedTensor> outputs = {};  ///< of the last run, as floats
-  std::vector<lynceus_tensor> views = {};              ///< the same for the plugin
+  std::vector<lynceus::nn::NamedTensor> outputs;  ///< of the last run, as floats
+  std::vector<lynceus_tensor> views;              ///< the same for the plugin
 };
 
 namespace lynceus::plugins {
@@ -110,8 +112,7 @@ Expected<lynceus_network*> Networks::open(std::string_view file) {
   if (!path) return passError(path);
   auto network = detect::Network::read(*path);
   if (!network) return passError(network);
-  m_networks.push_back(
-      std::unique_ptr<lynceus_network>(new lynceus_network{path->filename().string(), std::move(*network)}));
+  m_networks.push_back(std::make_unique<lynceus_network>(path->filename().string(), std::move(*network)));
   return m_networks.back().get();
 }
 

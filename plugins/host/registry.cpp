@@ -93,13 +93,13 @@ std::vector<PluginFile> findPluginFiles(const std::vector<PluginFolder>& folders
   return files;
 }
 
-Expected<PluginFile> inspectPluginFile(const fs::path& path, const std::vector<PluginFolder>& folders,
+Expected<PluginFile> inspectPluginFile(const fs::path& name, const std::vector<PluginFolder>& folders,
                                        const TrustList& trust) {
   PluginFile file;
   std::error_code failed;
-  file.path = fs::canonical(path, failed);
+  file.path = fs::canonical(name, failed);
   if (failed || !fs::is_regular_file(file.path, failed))
-    return makeError(ErrorCode::resource, "{}: there is no such file", path.string());
+    return makeError(ErrorCode::resource, "{}: there is no such file", name.string());
   auto hash = sha256OfFile(file.path);
   if (!hash) return passError(hash);
   file.sha256 = std::move(*hash);

@@ -42,7 +42,7 @@ std::vector<PluginFile> findPluginFiles(const std::vector<PluginFolder>& folders
 
 /// A file outside the plugin folders, or any of them.
 /// @return an error where it cannot be read.
-Expected<PluginFile> inspectPluginFile(const std::filesystem::path& file, const std::vector<PluginFolder>& folders,
+Expected<PluginFile> inspectPluginFile(const std::filesystem::path& name, const std::vector<PluginFolder>& folders,
                                        const TrustList& trust);
 
 /// Loads a library where it can do no harm, in a process of its own, and returns what it says of itself.

@@ -133,9 +133,10 @@ Expected<detect::Finding> Services::readFinding(const lynceus_finding* finding) 
 
 lynceus_status Services::report(const lynceus_finding* finding) {
   if (!onWorker("report")) return LYNCEUS_FAILED;
-  auto read = m_findings.size() < m_limits.findings
-                  ? readFinding(finding)
-                  : makeError(ErrorCode::badInput, "there are more than {} findings", m_limits.findings);
+  const bool full = m_findings.size() >= m_limits.findings;
+  if (full && !m_refusal.empty()) return LYNCEUS_FAILED;
+  auto read = !full ? readFinding(finding)
+                    : makeError(ErrorCode::badInput, "there are more than {} findings", m_limits.findings);
   if (read) {
     m_findings.push_back(std::move(*read));
     return LYNCEUS_OK;

@@ -11,6 +11,8 @@
 #include "core/nn/npy.h"
 #include "io/formats/image_file.h"
 #include "io/results/findings_json.h"
+#include "plugins/host/description.h"
+#include "plugins/host/trust_list.h"
 #include "tests/support/ct_files.h"
 #include "tests/support/networks.h"
 #include "tests/support/networks/quantized.h"
@@ -337,6 +339,23 @@ void writeMessageSeeds(const fs::path& folder, const detect::SeriesReference& se
   writeFile(folder / "stream", all);
 }
 
+void writePluginSeeds(const fs::path& folder) {
+  plugins::Description model{"org.example.blobs",
+                             "1.2.0",
+                             "Größe",
+                             "Apache-2.0",
+                             "lynceus.detector/1",
+                             {"nodule", "mass"},
+                             plugins::inputRules({0.3, 2}, {0.3, 5}, {80, 1500})};
+  std::vector<plugins::Description> models{model, model};
+  models[1].id = "other";
+  writeFile(folder / "models", plugins::toJson(models));
+  plugins::TrustList list;
+  list.set({std::string(64, 'a'), "/a.so", plugins::TrustState::trusted});
+  list.set({std::string(64, 'b'), "/b.so", plugins::TrustState::disabled});
+  writeFile(folder / "trust", list.toJson());
+}
+
 void writeOtherSeeds(const fs::path& folder) {
   writeOnnxSeeds(folder / "onnx");
   fs::create_directories(folder / "npy");
@@ -367,6 +386,7 @@ void writeOtherSeeds(const fs::path& folder) {
   result.geometry = image::Geometry{{64, 64, 20}, {0.7, 0.7, 2.5}, {-20.1, 33.3, -100.25}, {}};
   writeFile(folder / "findings_json" / "two", results::toJson(result).dump());
   writeMessageSeeds(folder / "worker_messages", result.series);
+  writePluginSeeds(folder / "plugin_description");
   writeFile(folder / "csv" / "comma",
             "\xEF\xBB\xBFseriesuid,coordX,note\r\n1.2.3,-4.5e1,\"a \"\"b\"\",\nc\"\r\n\r\n1.2.4,0,\r\n");
   writeFile(folder / "csv" / "tab", "seriesuid\tprobability\n1\t0.999941576\n\"2\"\t .5 \n");

@@ -1,7 +1,11 @@
 // Loading real libraries and reading what they say of themselves.
 #include "plugins/host/library.h"
 
+#include <optional>
+
 #include <gmock/gmock.h>
+
+#include "tests/support/temporary_folder.h"
 
 namespace lynceus::plugins {
 namespace {
@@ -41,6 +45,21 @@ TEST(Library, IsNotLoadedOnceItHasChanged) {
   const auto other = Library::open(kFolder + "plugin.so", std::string(64, '0'));
   ASSERT_FALSE(other);
   EXPECT_THAT(other.error().message, AllOf(HasSubstr("has changed"), HasSubstr(library->sha256())));
+}
+
+TEST(Library, DoesNotTakeWhatIsLoadedForWhatLiesThereNow) {
+  const test::TemporaryFolder folder;
+  const std::filesystem::path file = folder / "model.so", next = folder / "next.so";
+  std::filesystem::copy_file(kFolder + "plugin.so", file);
+  auto library = std::make_optional(Library::open(file));
+  ASSERT_TRUE(*library);
+  std::filesystem::copy_file(kFolder + "classifier.so", next);
+  std::filesystem::rename(next, file);
+  const auto other = Library::open(file);
+  ASSERT_FALSE(other);
+  EXPECT_THAT(other.error().message, HasSubstr("another version of this file is loaded"));
+  library.reset();
+  EXPECT_EQ(Library::open(file)->models().size(), 3U);
 }
 
 TEST(Library, NamesAFileThatIsNotThereOrNoLibrary) {

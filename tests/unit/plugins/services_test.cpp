@@ -75,6 +75,7 @@ TEST_F(HostServices, GiveAlignedMemoryUpToALimitAndTakeBackWhatIsLeft) {
   EXPECT_THAT(m_lines, ElementsAre(HasSubstr("allocate: 1048576 bytes were refused, 1088 of 1048576"), testing::_));
   host().release(host().context, one);
   EXPECT_EQ(m_services->usedBytes(), 64U);
+  EXPECT_NE(allocate((1 << 20) - 64), nullptr);  // all that is left
   m_services->releaseMemory();
   EXPECT_EQ(m_services->usedBytes(), 0U);
 }

@@ -10,9 +10,10 @@
  *              [any]     may be called from any thread, also from threads that the plugin started
  *   Ownership  A pointer is lent for the time of the call unless its comment says otherwise. Text is UTF-8.
  *   Versions   Every struct begins with struct_size, set by the side that fills it; read a member only if it lies
- * inside. Members are only ever added at the end. A library with another major version is not loaded. Failure Functions
- * return a lynceus_status. The text of a failure goes to host->log before returning it. No C++ exception may leave a
- * function. */
+ *              inside. Members are only ever added at the end, and never to lynceus_tensor and lynceus_finding, which
+ *              stand in arrays. A library with another major version is not loaded.
+ *   Failure    Functions return a lynceus_status. The text of a failure goes to host->log before returning it. No C++
+ *              exception may leave a function. */
 #ifndef LYNCEUS_PLUGIN_H
 #define LYNCEUS_PLUGIN_H
 
@@ -102,8 +103,8 @@ typedef struct lynceus_host {
   /* [worker] Runs it. *outputs and what they point to stay valid until the next run of the same network. */
   lynceus_status (*network_run)(void* context, lynceus_network* network, const lynceus_tensor* inputs,
                                 uint32_t input_count, const lynceus_tensor** outputs, uint32_t* output_count);
-  /* [worker] Reports a finding of the running job; the host copies it. Not LYNCEUS_OK: it was refused, the log says
-   * why. */
+  /* [worker] Reports a finding of the running job, at most 1000 of them; the host copies it. Not LYNCEUS_OK: it was
+   * refused, the log says why, and the job will fail: no lesion is lost in silence. */
   lynceus_status (*report)(void* context, const lynceus_finding* finding);
 } lynceus_host;
 

@@ -3,7 +3,7 @@
 
 usage: make.py OUT.onnx      (python3 alone; the same bytes each time)
 
-What it computes, on CT of 2 mm whose window maps 150..1150 HU to 0..1, and again on the mean of 2 x 2 x 2 voxels:
+What it computes, on CT of 2 mm whose window maps 50..1050 HU to 0..1, and again on the mean of 2 x 2 x 2 voxels:
 for each anchor size the smoothed density of a voxel minus the highest one on the surface of a cube around it. A spot has
 nothing dense on that surface; a rib, a vessel with contrast medium or a lead leaves the cube through it somewhere.
 The centre is moved to the centre of mass of the 5 x 5 x 5 voxels around the cell.

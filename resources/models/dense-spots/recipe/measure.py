@@ -3,9 +3,8 @@
 
 usage: measure.py PHANTOMS RESULTS      (each a folder with one folder for each phantom; python3 alone)
 
-A dense thing is found where a mark's centre lies in its box, widened by 3 mm. Marks in no dense thing are false. Dense
-things that are no spots (what reaches 20 mm, bone) are neither found nor missed, but marks in them are no false marks,
-except for bone: nobody asked for it.
+A spot is found where a mark's centre lies in its box, widened by 3 mm. A mark that lies in no calcified or metal thing is
+false, on bone, too; marks in large ones, which are no spots, count neither way.
 """
 import json
 import pathlib

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include "core/version.h"
@@ -70,6 +71,7 @@ class Session {
         m_running.reset();  // no sign of life after the answer
       }
       if (auto sent = m_channel.send(body, files); !sent || mine.last) leave();
+      malloc_trim(0);  // what the job freed goes back to the system while this process waits
     }
   }
 

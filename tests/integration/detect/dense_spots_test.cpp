@@ -10,7 +10,6 @@
 namespace lynceus::test {
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::HasSubstr;
 

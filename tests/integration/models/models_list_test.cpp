@@ -15,7 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::Not;
 using testing::StartsWith;
 
 const fs::path kShipped = fs::path(LYNCEUS_SOURCE_DIR) / "resources/models/dense-spots";
@@ -25,7 +24,7 @@ class ModelsList : public testing::Test {
  protected:
   /// A copy of the shipped package with another version.
   fs::path put(const std::string& folder, const std::string& version) const {
-    const fs::path path = m_home / folder;
+    fs::path path = m_home / folder;
     fs::create_directories(path.parent_path());
     fs::copy(kShipped, path, fs::copy_options::recursive);
     std::string text = readText(path / "model.toml");

@@ -23,7 +23,7 @@ class FindPackages : public testing::Test {
   }
   fs::path put(const std::string& folder, const std::string& id, const std::string& version,
                const std::string& coding = "heat-map") const {
-    const fs::path path = m_home / folder;
+    fs::path path = m_home / folder;
     fs::create_directories(path);
     std::ofstream(path / "model.toml") << "schemaVersion = 1\nid = \"" << id << "\"\nversion = \"" << version
                                        << "\"\ntask = \"test\"\nlicence = \"none\"\nnetwork = \"net.onnx\"\n"

@@ -75,8 +75,11 @@ class Detection {
     return (*pipeline)->run(volume, request.facts, request.options.detect, job.context);
   }
 
-  Expected<plugins::Library*> library(const study::ModelChoice& model) {
-    return m_libraries.get(model.sha256, [&] { return plugins::Library::open(model.path, model.sha256); });
+  /// A library that cannot be opened may have an older self in this process: the next job gets a fresh one.
+  Expected<plugins::Library*> library(const study::ModelChoice& model, Job& job) {
+    auto opened = m_libraries.get(model.sha256, [&] { return plugins::Library::open(model.path, model.sha256); });
+    job.last = job.last || !opened;
+    return opened;
   }
 
   static plugins::Resources resources(const Device& device, const Job& job) {
@@ -85,7 +88,7 @@ class Detection {
 
   Expected<detect::DetectionResult> runPlugin(const study::DetectRequest& request, const image::Volume& volume,
                                               const Device& device, Job& job) {
-    const auto plugin = library(request.model);
+    const auto plugin = library(request.model, job);
     if (!plugin) return passError(plugin);
     auto result = plugins::runDetector(**plugin, request.model.id, volume, request.facts, request.options.detect,
                                        resources(device, job), job.context);
@@ -95,7 +98,7 @@ class Detection {
 
   Expected<void> classify(const study::DetectRequest& request, const image::Volume& volume, const Device& device,
                           Job& job, detect::DetectionResult& result) {
-    const auto plugin = library(*request.classifier);
+    const auto plugin = library(*request.classifier, job);
     if (!plugin) return passError(plugin);
     auto judged = plugins::classify(**plugin, request.classifier->id, volume, request.facts, request.options.detect,
                                     resources(device, job), job.context, result);

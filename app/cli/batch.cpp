@@ -223,9 +223,9 @@ std::string Batch::summary() const {
 Expected<int> runBatch(const Arguments& args) {
   auto studies = listStudies(args.folder);
   if (!studies) return passError(studies);
-  if (auto ready = study::prepareOutputFolder(args.output); !ready) return passError(ready);
   auto detection = prepareDetection(*args.detection, std::min<int>(args.jobs, static_cast<int>(studies->size())));
   if (!detection) return passError(detection);
+  if (auto ready = study::prepareOutputFolder(args.output); !ready) return passError(ready);
   TerminalContext context("lynceus batch");
   Batch batch(args, std::move(*detection), std::move(*studies));
   if (auto done = batch.run(context); !done) return passError(done);

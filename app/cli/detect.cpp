@@ -31,11 +31,11 @@ Expected<int> detectAll(const Arguments& args) {
     if (!known) return passError(known);
     truth = std::move(known->findings);
   }
-  if (auto ready = study::prepareOutputFolder(args.output); !ready) return passError(ready);
   const auto detection = prepareDetection(*args.detection, 1);
   if (!detection) return passError(detection);
   const auto detector = makeDetector(*detection);
   if (!detector) return passError(detector);
+  if (auto ready = study::prepareOutputFolder(args.output); !ready) return passError(ready);
   TerminalContext context("lynceus detect");
   const auto chosen = (*detector)->open(args.path, selectionOf(args, detection->model), context);
   if (!chosen) return passError(chosen);

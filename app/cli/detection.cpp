@@ -28,8 +28,8 @@ Expected<void> checkModel(const study::ModelChoice& model, const std::string& pr
 
 void addDetectionOptions(CLI::App& command, const std::shared_ptr<DetectionArguments>& args) {
   command.add_option("--model", args->model,
-                     "id or folder of a model package, or id of a plugin's model; see `lynceus models list` and "
-                     "`lynceus plugins list`");
+                     "id, id@version or folder of a model package, or id of a plugin's detector; see `lynceus models "
+                     "list` and `lynceus plugins list`");
   command.add_option("--classifier", args->classifier, "id of a plugin's classifier that judges what the model finds");
   command.add_option("--device", args->device, "auto, cpu, or reference (slow, for checking)")->capture_default_str();
   command.add_option("--precision", args->precision, kPrecisionHelp)->capture_default_str();

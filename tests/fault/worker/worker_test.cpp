@@ -113,18 +113,26 @@ TEST_F(Worker, KilledOnceAtFiftyMomentsChangesNothingInTheResult) {
     const auto delay = std::chrono::microseconds(random() % static_cast<uint64_t>(whole));
     retried = false;
     std::string killedIn = "no worker yet";
+    std::vector<pid_t> killed;
     std::thread killer([&] {
       std::this_thread::sleep_for(delay);
       const std::vector<pid_t> alive = workers();
       const std::lock_guard lock(mutex);
       for (const pid_t pid : alive) kill(pid, SIGKILL);
       if (!alive.empty()) killedIn = stage;
+      killed = alive;
     });
     const Outcome outcome = detectWith(engine, context);
     killer.join();
     ASSERT_TRUE(outcome.found) << outcome.reason();
     EXPECT_TRUE(comparable(outcome.found->result) == comparable(expected.found->result))
         << "killed in the stage " << killedIn << ": " << outcome.reason();
+    // Else a worker that dies slowly would cost the next job its first attempt, and that one's kill the second.
+    const auto isDead = [](pid_t pid) {
+      const std::vector<pid_t> left = workers();
+      return std::find(left.begin(), left.end(), pid) == left.end();
+    };
+    EXPECT_TRUE(within(5s, [&] { return std::all_of(killed.begin(), killed.end(), isDead); }));
     ++stages[killedIn];
     hits += retried ? 1 : 0;
   }

@@ -31,9 +31,9 @@ std::optional<double> secondsLeft(double fraction, Clock::time_point start) {
 
 /// The error that a worker reports; a code that this version does not know is a bug of somebody.
 Error errorOf(const json& message) {
-  constexpr auto last = static_cast<int>(ErrorCode::internal);
-  const int code = message.value("code", last);
-  return {static_cast<ErrorCode>(code < 0 || code > last ? last : code),
+  constexpr auto kLast = static_cast<int>(ErrorCode::internal);
+  const int code = message.value("code", kLast);
+  return {static_cast<ErrorCode>(code < 0 || code > kLast ? kLast : code),
           message.value("message", "no reason was given")};
 }
 

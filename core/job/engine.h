@@ -69,13 +69,13 @@ class Engine {
 
   JobId submit(Work work, Observer observer = {});
   /// Takes at most half a second: a job that does not stop by itself loses its worker.
-  void cancel(JobId job);
+  void cancel(JobId id);
   /// Of a job that has not been waited for.
-  Progress progress(JobId job) const;
+  Progress progress(JobId id) const;
   /// Blocks until the job has ended, and forgets it.
   /// @return the reply, or why there is none: what the worker said, ErrorCode::cancelled, or ErrorCode::internal where
   /// the worker crashed, hung or took too much memory.
-  Expected<Message> wait(JobId job);
+  Expected<Message> wait(JobId id);
   /// submit() and wait(), with progress and cancellation through the context, on the calling thread.
   Expected<Message> run(Work work, const Context& context);
 

@@ -13,8 +13,6 @@
 
 #include "core/version.h"
 
-extern char** environ;
-
 namespace lynceus::job {
 namespace {
 

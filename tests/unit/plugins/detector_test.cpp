@@ -18,7 +18,8 @@ const std::string kFolder = LYNCEUS_BINARY_DIR "/test-plugins/";
 
 class PluginDetector : public testing::Test {
  protected:
-  Expected<DetectionResult> run(const std::string& file, const image::Volume& volume, model::SeriesFacts facts = {}) {
+  Expected<DetectionResult> run(const std::string& file, const image::Volume& volume,
+                                const model::SeriesFacts& facts = {}) {
     auto library = Library::open(file);
     if (!library) return passError(library);
     auto result = runDetector(*library, library->models()[0].id, volume, facts, m_options, m_resources, m_context);

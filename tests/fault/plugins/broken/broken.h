@@ -2,6 +2,10 @@
 #ifndef LYNCEUS_TEST_BROKEN_H
 #define LYNCEUS_TEST_BROKEN_H
 
+#ifdef __cplusplus
+#pragma GCC system_header /* a C header does not answer to our rules for C++ */
+#endif
+
 #include <lynceus/plugin.h>
 #include <stddef.h>
 

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <new>
 
-#include <unistd.h>
+#include <fcntl.h>
 
 #include "app/report/key_image.h"
 #include "app/study/requests.h"
@@ -150,7 +150,7 @@ class InWorkers : public StudyDetector {
       return failedStudy({ErrorCode::internal, "the worker that read the series sent no volume"}, series.reference);
     }
     const auto memory = std::make_shared<const FileDescriptor>(std::move(loaded->files[0]));
-    const auto volume = job::mapVolume(answer->volume, FileDescriptor(dup(memory->get())));
+    const auto volume = job::mapVolume(answer->volume, FileDescriptor(fcntl(memory->get(), F_DUPFD_CLOEXEC, 0)));
     if (!volume) return failedStudy(volume.error(), series.reference);
     const DetectRequest request{m_model, m_classifier, m_options, answer->facts, answer->volume};
     const auto found =

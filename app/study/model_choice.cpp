@@ -50,11 +50,14 @@ Expected<std::vector<plugins::Description>> probePlugin(const std::filesystem::p
   options.silence = kProbeSilence;
   options.threadsPerWorker = 1;
   job::Engine engine(options);
-  const auto answer = engine.run({"probe", {{"library", std::filesystem::absolute(library).string()}}, {}, 0, ""}, {});
+  auto answer = engine.run({"probe", {{"library", std::filesystem::absolute(library).string()}}, {}, 0, ""}, {});
   if (!answer && answer.error().code == ErrorCode::internal)
     return makeError(ErrorCode::internal, "{}: {}", library.string(), answer.error().message);
   if (!answer) return passError(answer);
-  return plugins::descriptionsFromJson(answer->body["answer"].value("descriptions", ""));
+  std::optional<Error> error;
+  const std::string descriptions = JsonReader(answer->body["answer"], "answer", error).string("descriptions");
+  if (error) return makeError(ErrorCode::internal, "{}: {}", library.string(), error->message);
+  return plugins::descriptionsFromJson(descriptions);
 }
 
 json toJson(const ModelChoice& model) {

@@ -86,6 +86,8 @@ Expected<bool> Channel::readMore(std::chrono::milliseconds timeout) {
     }
   }
   m_bytes.append(buffer.data(), static_cast<size_t>(n));
+  // What nobody waits for would fill this process's table of files.
+  if (m_files.size() > 4 * kMostFiles) return makeError(ErrorCode::badInput, "files came without messages");
   return true;
 }
 

@@ -85,14 +85,14 @@ Engine::JobId Engine::submit(Work work, Observer observer) {
   job->id = ++m_last;
   m_jobs[job->id] = job;
   const Work& given = job->work;
-  int able = 0;
-  bool idle = false;
+  const auto same = [&](const auto& other) { return other.mode == given.mode && other.device == given.device; };
+  int able = 0, idle = 0, waiting = 0;
   for (const auto& keeper : m_keepers) {
-    if (keeper->mode != given.mode || keeper->device != given.device) continue;
-    ++able;
-    idle = idle || keeper->idle;
+    able += same(*keeper);
+    idle += same(*keeper) && keeper->idle;
   }
-  if (!idle && able < std::max(1, m_options.workersPerMode)) {
+  for (const auto& [id, other] : m_jobs) waiting += other->progress.state == State::queued && same(other->work);
+  if (waiting > idle && able < std::max(1, m_options.workersPerMode)) {
     Keeper& keeper = *m_keepers.emplace_back(std::make_unique<Keeper>());
     keeper.mode = given.mode;
     keeper.device = given.device;
@@ -185,7 +185,7 @@ void Engine::attempt(Keeper& keeper, Job& job) {
     begun.state = State::running;
     begun.attempts = n;
     setProgress(job, begun);
-    auto outcome = attend(keeper, job);
+    auto outcome = attendAny(keeper, job);
     if (!outcome && job.crashed) {
       if (n < kMostAttempts) {
         first = outcome.error().message;
@@ -197,6 +197,17 @@ void Engine::attempt(Keeper& keeper, Job& job) {
     const bool cancelled = !outcome && outcome.error().code == ErrorCode::cancelled;
     const State state = outcome ? State::done : cancelled ? State::cancelled : State::failed;
     return finish(job, state, std::move(outcome));
+  }
+}
+
+/// attend(), whatever the worker sends: a plugin in it may write into the connection.
+Expected<Message> Engine::attendAny(Keeper& keeper, Job& job) {
+  try {
+    return attend(keeper, job);
+  } catch (const json::exception& e) {
+    keeper.worker.reset();
+    return makeError(ErrorCode::internal, "the worker that did it was ended: what it sent is no message ({})",
+                     e.what());
   }
 }
 

@@ -87,6 +87,7 @@ class Engine {
   void keep(Keeper& keeper);
   std::shared_ptr<Job> next(Keeper& keeper);
   void attempt(Keeper& keeper, Job& job);
+  Expected<Message> attendAny(Keeper& keeper, Job& job);
   Expected<Message> attend(Keeper& keeper, Job& job);
   void listen(Job& job, const nlohmann::json& message);
   void setProgress(Job& job, const Progress& progress);

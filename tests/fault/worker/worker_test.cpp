@@ -18,6 +18,7 @@
 #include "app/study/detect_study.h"
 #include "app/study/requests.h"
 #include "core/job/shared_volume.h"
+#include "core/version.h"
 #include "io/results/findings_json.h"
 #include "tests/support/processes.h"
 #include "tests/support/program.h"
@@ -235,6 +236,34 @@ TEST_F(Worker, ThatIsMissingOrAnotherProgramIsNamed) {
     EXPECT_NE(answer.error().message.find(program.string()), std::string::npos) << answer.error().message;
     EXPECT_NE(answer.error().message.find("install Lynceus again"), std::string::npos) << answer.error().message;
   }
+}
+
+TEST_F(Worker, ThatSendsNonsenseIsEnded) {
+  const TemporaryFolder folder;
+  const fs::path program = folder / "worker";
+  for (const char* line :
+       {R"({"job": "x"})", R"({"job": 1, "type": 5})", R"({"job": 1, "type": "alive", "fraction": []})",
+        R"({"job": 1, "type": "failed", "code": "x"})", "nonsense"}) {
+    std::ofstream(program) << "#!/bin/sh\necho '{\"type\": \"hello\", \"protocol\": 1, \"version\": \"" << kVersion
+                           << "\"}' >&3\necho '" << line << "' >&3\nexec sleep 100 3>&3\n";
+    fs::permissions(program, fs::perms::owner_all);
+    job::EngineOptions options;
+    options.program = program;
+    const auto answer = std::make_shared<job::Engine>(options)->run(loadWork(), job::Context());
+    ASSERT_FALSE(answer) << line;
+    EXPECT_NE(answer.error().message.find("message"), std::string::npos) << line << ": " << answer.error().message;
+    EXPECT_TRUE(childrenOf(getpid(), "sleep").empty()) << line;
+  }
+}
+
+TEST_F(Worker, OfSeveralEachTakesAJobAtOnce) {
+  job::EngineOptions options;
+  options.workersPerMode = 3;
+  const auto engine = std::make_shared<job::Engine>(options);
+  std::vector<job::Engine::JobId> jobs;
+  for (int i = 0; i < 3; ++i) jobs.push_back(engine->submit(loadWork()));
+  for (const auto id : jobs) EXPECT_TRUE(engine->wait(id));
+  EXPECT_EQ(workers().size(), 3U);
 }
 
 TEST_F(Worker, TakesUrgentJobsFirst) {
